@@ -1,0 +1,66 @@
+"""What the API needs from the rest of the house, handed in by wiring."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from limits import RateLimitItem, parse
+from prometheus_client import CollectorRegistry
+
+from desk.desk import Desk
+from domain.policy.rules import Rules
+from domain.registry.organisations import City
+from projections.projector import Projector
+from projections.storage import ViewStore
+from store.log import EventLog
+from store.photos import Photos
+from store.tokens import Tokens
+from store.vault import Vault
+
+__all__ = ["Clock", "Deps", "Limits"]
+
+
+class Clock(Protocol):
+    """The house's clock."""
+
+    def now(self) -> datetime:
+        """The time, aware, in UTC."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the edge allows; all of it our default, settable by wiring. Sizes are in bytes, times in seconds."""
+
+    page_size: int = 50
+    page_size_at_most: int = 200
+    body_at_most: int = 1 << 20
+    photo_at_most: int = 10 << 20
+    wait_at_most: float = 10.0
+    heartbeat_every: float = 15.0
+    stream_poll_every: float = 0.25
+    stream_at_most: float = 600.0
+    """A stream ends after this long, and the client comes back with Last-Event-ID and its token is looked up anew."""
+    streams_per_token: int = 10
+    ready_lag_events: int = 10_000
+    requests: RateLimitItem = field(default_factory=lambda: parse("600/minute"))
+    failed_logins: RateLimitItem = field(default_factory=lambda: parse("60/minute"))
+
+
+@dataclass(frozen=True)
+class Deps:
+    """The parts of the house that the API uses. `metrics_token` opens /metrics to others than the machine itself."""
+
+    desk: Desk
+    log: EventLog
+    views: ViewStore
+    projector: Projector
+    tokens: Tokens
+    vault: Vault
+    photos: Photos
+    clock: Clock
+    city: City
+    rules: Rules
+    version: str = "0"
+    metrics_token: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)

@@ -1,0 +1,72 @@
+"""Who is asking: a bearer token tied to an actor of the city, and how often it may ask."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from limits import RateLimitItem
+from limits.strategies import MovingWindowRateLimiter
+
+from api.deps import Deps
+from api.problems import ApiProblem
+from desk.actors import Actor, Role
+
+__all__ = ["Caller", "Identity", "Parts", "caller", "parts", "spend"]
+
+bearer = HTTPBearer(auto_error=False, description="A token tied to an actor of the city.")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The actor behind a token; `name` is what the console shows."""
+
+    actor: Actor
+    name: str
+    token: str
+    """The token's own id, never the token."""
+
+
+def parts(request: Request) -> Deps:
+    """What wiring handed to the app."""
+    deps: Deps = request.app.state.deps
+    return deps
+
+
+Parts = Annotated[Deps, Depends(parts)]
+
+
+def caller(
+    request: Request,
+    deps: Parts,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None,
+) -> Identity:
+    """The actor who asks. 401 without a token that is known and not revoked; 429 when asking too often."""
+    host = request.client.host if request.client else "unknown"
+    limiter: MovingWindowRateLimiter = request.app.state.limiter
+    if credentials is None:
+        detail = "Send a token: 'Authorization: Bearer <token>'."
+        raise ApiProblem(401, detail, WWW_Authenticate="Bearer")
+    known = deps.tokens.lookup(credentials.credentials)
+    if known is None:
+        spend(limiter, deps.limits.failed_logins, "failed", host)
+        detail = "The token is not known, or has been revoked. Ask the operator for a new one."
+        raise ApiProblem(401, detail, WWW_Authenticate='Bearer error="invalid_token"')
+    identity = Identity(
+        actor=Actor(person=known.person, role=Role(known.role), organisation=known.organisation),
+        name=known.name,
+        token=str(known.id),
+    )
+    request.state.role, request.state.organisation = known.role, known.organisation
+    spend(limiter, deps.limits.requests, "requests", identity.token)
+    return identity
+
+
+Caller = Annotated[Identity, Depends(caller)]
+
+
+def spend(limiter: MovingWindowRateLimiter, limit: RateLimitItem, *key: str) -> None:
+    """Count one request against a limit; 429 with Retry-After (seconds) where it is used up."""
+    if not limiter.hit(limit, *key):
+        detail = f"More than {limit}; wait and try again."
+        raise ApiProblem(429, detail, Retry_After=str(limit.get_expiry()))

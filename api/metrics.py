@@ -1,0 +1,29 @@
+"""What the house counts about its HTTP edge, in a registry of its own that wiring hands in."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+__all__ = ["Metrics"]
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """Commands by name and outcome, latency by route (seconds), open streams, and how far the views are behind."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register every series; one registry belongs to one app."""
+        self.commands = Counter(
+            "shaoxiang_commands", "Commands by name and outcome.", ("command", "outcome"), registry=registry
+        )
+        self.seconds = Histogram(
+            "shaoxiang_http_request_seconds",
+            "How long requests took, by method, route and status.",
+            ("method", "route", "status"),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.streams = Gauge("shaoxiang_open_streams", "Open streams of what changed.", registry=registry)
+        self.log_position = Gauge(
+            "shaoxiang_log_position", "The position of the last event in the log.", registry=registry
+        )
+        self.lag = Gauge("shaoxiang_view_lag_events", "How many events the views are behind.", registry=registry)

@@ -1,0 +1,40 @@
+"""What reads share: waiting for a position, and connections to the views."""
+
+import re
+from typing import Annotated
+
+from fastapi import Depends, Header, Query, Response
+
+from api.identity import Caller, Identity, Parts
+
+__all__ = ["POSITION_MOST", "Reader", "fresh"]
+
+POSITION_MOST = 2**63 - 1
+"""The largest position that a store can hold."""
+
+WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
+
+
+def fresh(
+    response: Response,
+    deps: Parts,
+    who: Caller,
+    prefer: Annotated[str | None, Header(max_length=200, description="wait=SECONDS")] = None,
+    position: Annotated[int | None, Query(ge=0, le=POSITION_MOST, description="the position to wait for")] = None,
+    x_log_position: Annotated[int | None, Header(ge=0, le=POSITION_MOST)] = None,
+) -> Identity:
+    """Wait, where the caller prefers to, until the views have reached a position: the one named, else the log's own.
+
+    `Preference-Applied` says that they have; without it the answer may be older than what was asked for.
+    """
+    found = WAIT.search(prefer or "")
+    if found:
+        wanted = position if position is not None else x_log_position
+        seconds = min(float(found[1]), deps.limits.wait_at_most)
+        if deps.projector.wait_for(deps.log.position() if wanted is None else wanted, seconds):
+            response.headers["Preference-Applied"] = f"wait={found[1]}"
+    return who
+
+
+Reader = Annotated[Identity, Depends(fresh)]
+"""The caller of a read, after the wait that was preferred."""

@@ -1,0 +1,218 @@
+"""The case file and its parts, the timeline, and why a deadline is what it is."""
+
+import json
+from collections.abc import Iterable
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection, select
+
+from api.deps import Deps
+from api.identity import Parts
+from api.listing import shown
+from api.problems import declared
+from api.reading import Reader
+from api.sight import must_see, seen
+from desk.permissions import Sight
+from domain.errors import NotPermitted, Unknown
+from domain.policy.deadlines import Clock, Stage
+from domain.policy.explain import Segment, explain
+from projections.case_file import CASE_FILE
+from projections.events import PREFIX, case_of
+from projections.history import HISTORY
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["views"])
+
+IDENTITIES = ("reporter", "party")
+"""Fields that hold the id of a person in the vault."""
+
+SAID = declared(401, 403, 404, 422, 429, 500)
+
+
+class Part(BaseModel):
+    """One stream of a case as it stands; `version` is what the next command on it must name in If-Match."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: UUID
+    kind: str
+    version: int
+    state: str
+    clocks: dict[str, Clock]
+
+
+class CaseFile(BaseModel):
+    """A case with all its parts that the reader may see."""
+
+    case: Part
+    reports: list[Part]
+    whistles: list[Part]
+    responses: list[Part]
+    evaluations: list[Part]
+    interviews: list[Part]
+
+
+class ResponseFile(BaseModel):
+    """A response with its evaluation and the interviews that it led to."""
+
+    response: Part
+    evaluation: Part | None
+    interviews: list[Part]
+
+
+class Happening(BaseModel):
+    """One line of a timeline."""
+
+    model_config = ConfigDict(extra="allow")
+
+    position: int
+    topic: str
+    stream: UUID
+    version: int
+
+
+class Timeline(BaseModel):
+    """What happened, in order."""
+
+    items: list[Happening]
+
+
+class Why(BaseModel):
+    """Why a deadline is what it is: the clock, and the segments counted, paused and moved behind its due time."""
+
+    clock: Clock
+    segments: list[Segment] = Field(description="what was counted and paused, by which rule, because of which event")
+
+
+@router.get("/cases/{id}", operation_id="case_file", summary="A case file", responses=SAID)
+def case_file(target: Annotated[UUID, Path(alias="id")], response: Response, deps: Parts, who: Reader) -> CaseFile:
+    """The case with its reports, whistles, responses, evaluations and interviews. The ETag is the case's own."""
+    with deps.views.reading() as db:
+        reader = must_see(deps, db, who.actor, target)
+        parts = _parts(deps, db, reader, case_of(str(target)))
+    case = _only(parts, target, "case")
+    response.headers["ETag"] = f'"{case.version}"'
+    return CaseFile(case=case, **{f"{kind}s": _of(parts, kind) for kind in KINDS})
+
+
+KINDS = ("report", "whistle", "response", "evaluation", "interview")
+
+
+@router.get("/reports/{id}", operation_id="report", summary="A report", responses=SAID)
+def report(target: Annotated[UUID, Path(alias="id")], response: Response, deps: Parts, who: Reader) -> Part:
+    """The report as it stands."""
+    return _single(deps, who, response, target, "report")
+
+
+@router.get("/whistles/{id}", operation_id="whistle", summary="A whistle", responses=SAID)
+def whistle(target: Annotated[UUID, Path(alias="id")], response: Response, deps: Parts, who: Reader) -> Part:
+    """The whistle as it stands."""
+    return _single(deps, who, response, target, "whistle")
+
+
+@router.get("/responses/{id}", operation_id="response", summary="A response", responses=SAID)
+def response_file(
+    target: Annotated[UUID, Path(alias="id")], response: Response, deps: Parts, who: Reader
+) -> ResponseFile:
+    """The response with its evaluation and interviews. The ETag is the response's own."""
+    with deps.views.reading() as db:
+        reader = must_see(deps, db, who.actor, target)
+        parts = _parts(deps, db, reader, case_of(str(target)))
+    found = _only(parts, target, "response")
+    response.headers["ETag"] = f'"{found.version}"'
+    mine = [part for part in parts if str((part.model_extra or {}).get("response")) == str(target)]
+    return ResponseFile(
+        response=found, evaluation=next(iter(_of(mine, "evaluation")), None), interviews=_of(mine, "interview")
+    )
+
+
+@router.get("/cases/{id}/timeline", operation_id="timeline", summary="What happened in a case", responses=SAID)
+def timeline(target: Annotated[UUID, Path(alias="id")], deps: Parts, who: Reader) -> Timeline:
+    """Every event of the case that the reader may see, in order, without anybody's identity."""
+    with deps.views.reading() as db:
+        reader = must_see(deps, db, who.actor, target)
+        table = HISTORY.table
+        query = select(table).where(table.c.case_id == case_of(str(target))).order_by(table.c.position)
+        rows = [dict(row) for row in db.execute(query).mappings()]
+        visible = seen(db, reader, {row["stream"] for row in rows})
+    return Timeline(items=[_happening(row, reader) for row in rows if row["stream"] in visible])
+
+
+@router.get(
+    "/{collection}/{id}/deadlines/{stage}/why",
+    operation_id="why",
+    summary="Why this deadline",
+    responses=SAID,
+)
+def why(
+    collection: Annotated[str, Path(pattern="^(reports|cases|whistles|responses|evaluations|interviews)$")],
+    target: Annotated[UUID, Path(alias="id")],
+    stage: Stage,
+    deps: Parts,
+    who: Reader,
+) -> Why:
+    """The clock as it stands, and every segment behind its due time, with the rule and the event behind each."""
+    kind = collection.removesuffix("s")
+    with deps.views.reading() as db:
+        reader = must_see(deps, db, who.actor, target)
+        part = _only(_parts(deps, db, reader, case_of(str(target))), target, kind)
+    clock = part.clocks.get(stage)
+    if clock is None:
+        raise Unknown(f"The {kind} {target} has no clock for {stage}; it has {', '.join(part.clocks) or 'none'}.")
+    return Why(clock=clock, segments=explain(clock, deps.rules.calendar_of(clock)))
+
+
+def _single(deps: Deps, who: Reader, response: Response, target: UUID, kind: str) -> Part:
+    with deps.views.reading() as db:
+        reader = must_see(deps, db, who.actor, target)
+        part = _only(_parts(deps, db, reader, case_of(str(target))), target, kind)
+    response.headers["ETag"] = f'"{part.version}"'
+    return part
+
+
+def _parts(deps: Deps, db: Connection, reader: Sight, case: str) -> list[Part]:
+    """Every stream of the case that the reader may see, as it is shown."""
+    column = CASE_FILE.table.c
+    query = select(CASE_FILE.table).where(column.id >= case[:PREFIX], column.id < case[:PREFIX] + "~")
+    rows = [dict(row) for row in db.execute(query.order_by(column.id)).mappings()]
+    visible = seen(db, reader, {row["id"] for row in rows})
+    return [_part(deps, reader, row) for row in rows if row["id"] in visible]
+
+
+def _part(deps: Deps, reader: Sight, row: dict[str, Any]) -> Part:
+    document = json.loads(row["document"])
+    for field in IDENTITIES:
+        person = document.pop(field, None)
+        # Who reported, or is complained about, is shown masked to those who call back, and to nobody else.
+        if person is not None and reader.identities:
+            masked = deps.vault.masked(UUID(person))
+            document[field] = {"name": masked.name, "phone": masked.phone, "erased": masked.erased}
+    return Part(id=row["id"], kind=row["kind"], version=row["version"], **document)
+
+
+def _happening(row: dict[str, Any], reader: Sight) -> Happening:
+    found = shown(HISTORY, row, ("facts", "rules"))
+    facts = json.loads(row["facts"])
+    for field in IDENTITIES:
+        facts.pop(field, None)
+    if "department" in reader.scope and row["kind"] == "report":
+        # The party complained about must not learn from the timeline who it was that reported.
+        found["actor"] = None
+    return Happening(**found, facts=facts, rules=json.loads(row["rules"]))
+
+
+def _of(parts: Iterable[Part], kind: str) -> list[Part]:
+    return [part for part in parts if part.kind == kind]
+
+
+def _only(parts: Iterable[Part], target: UUID, kind: str) -> Part:
+    for part in parts:
+        if part.id == target:
+            if part.kind != kind:
+                raise Unknown(f"{target} is a {part.kind} and no {kind}.", id=str(target))
+            return part
+    raise NotPermitted(f"{target} lies outside what may be read.", id=str(target))

@@ -1,0 +1,80 @@
+"""How the house is doing: alive, ready, and in numbers."""
+
+import secrets
+from ipaddress import ip_address
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+
+from api.identity import Parts
+from api.problems import ApiProblem, declared
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["health"])
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: str
+
+
+class Readiness(BaseModel):
+    """The store answers, and the views are near enough to the log to be shown."""
+
+    status: str
+    log_position: int
+    view_position: int
+    lag_events: int
+
+
+@router.get("/health", operation_id="health", summary="Whether the process is alive", responses=declared(500))
+def health() -> Health:
+    """Alive; nothing else is looked at, so that a slow store does not get the process killed."""
+    return Health(status="ok")
+
+
+@router.get("/ready", operation_id="ready", summary="Whether it can take requests", responses=declared(500, 503))
+def ready(deps: Parts) -> Readiness:
+    """The positions of log and views. 503 while the views are too far behind."""
+    log, views = deps.log.position(), deps.projector.position
+    lag = max(0, log - views)
+    if lag > deps.limits.ready_lag_events:
+        detail = f"The views are {lag} events behind the log and catching up; try again shortly."
+        raise ApiProblem(503, detail, "NOT_READY", Retry_After="5")
+    return Readiness(status="ready", log_position=log, view_position=views, lag_events=lag)
+
+
+@router.get(
+    "/metrics",
+    operation_id="metrics",
+    summary="Numbers for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **declared(403, 500)},
+)
+def metrics(request: Request, deps: Parts) -> Response:
+    """For the machine itself, or for whoever has the metrics token; 403 for others."""
+    if not (_has_token(request, deps.metrics_token) or _from_this_machine(request)):
+        detail = "Metrics are for this machine itself, or for the bearer of the metrics token of the settings."
+        raise ApiProblem(403, detail)
+    log, views = deps.log.position(), deps.projector.position
+    request.app.state.metrics.log_position.set(log)
+    request.app.state.metrics.lag.set(max(0, log - views))
+    return Response(generate_latest(deps.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _has_token(request: Request, token: str | None) -> bool:
+    given = request.headers.get("authorization", "").removeprefix("Bearer ")
+    return token is not None and secrets.compare_digest(given.encode(), token.encode())
+
+
+def _from_this_machine(request: Request) -> bool:
+    """Loopback, and not passed on by a proxy, behind which everybody would look local."""
+    if request.client is None or {"forwarded", "x-forwarded-for"} & set(request.headers.keys()):
+        return False
+    try:
+        return ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,142 @@
+"""The lists: board, inbox, what is due, reminders, commendations, interviews, notices, history.
+
+Each is a row of `LISTS`; one function makes the endpoint from it.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, NamedTuple
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, create_model
+from sqlalchemy import Boolean
+
+from api.deps import Deps
+from api.identity import Parts
+from api.listing import Listing, model_of, page
+from api.problems import declared
+from api.reading import Reader
+from api.sight import must_see_cases, must_see_outcomes
+from desk.actors import Actor, Role
+from desk.permissions import Sight
+from domain.errors import NotPermitted
+from projections.board import BOARD
+from projections.commendations import COMMENDATIONS
+from projections.due import DUE
+from projections.history import HISTORY
+from projections.inbox import INBOX
+from projections.interviews import INTERVIEWS
+from projections.notices import NOTICES
+from projections.reminders import REMINDERS
+
+__all__ = ["LISTS", "router"]
+
+HISTORIANS = frozenset({Role.SUPERVISION, Role.AUDITOR})
+"""Roles that read the whole history; others read the timelines of their own cases."""
+
+
+def must_see_history(deps: Deps, actor: Actor) -> Sight:
+    """The sight of a role that reads the whole history."""
+    if actor.role not in HISTORIANS:
+        raise NotPermitted(f"The role {actor.role.value} reads the timelines of its cases, not the whole history.")
+    return must_see_cases(deps, actor)
+
+
+class Row(NamedTuple):
+    """One list: its path, its name, what it lists, and who may read it."""
+
+    path: str
+    name: str
+    summary: str
+    listing: Listing
+    sight: Callable[[Deps, Actor], Sight]
+
+
+LISTS = (
+    Row("/cases", "board", "The case board", Listing(
+        BOARD, ("state", "report_state", "urgency", "item", "street", "lead", "number", "suspended", "listed", "drill"),
+        ("due_at", "-due_at", "filed_at", "-filed_at", "reported_at", "-reported_at"),
+        ("clocks",)), must_see_cases),
+    Row("/inbox", "inbox", "What each department has to do, and by when", Listing(
+        INBOX, ("state", "department", "part", "kind", "urgency", "item", "street", "paused", "evaluation_state"),
+        ("next_due", "-next_due", "dispatched_at", "-dispatched_at"), ("clocks", "again_at", "criticise_at"),
+        ), must_see_cases),
+    Row("/due", "due", "What falls due next", Listing(
+        DUE, ("kind", "case_id", "stream"), ("fire_at", "-fire_at")), must_see_cases),
+    Row("/reminders", "reminders", "Reminders", Listing(
+        REMINDERS, ("state", "department", "case_id", "drill"), ("-issued_at", "issued_at")), must_see_outcomes),
+    Row("/commendations", "commendations", "Commendations and circulated criticism", Listing(
+        COMMENDATIONS, ("state", "kind", "department", "case_id", "drill"), ("-proposed_at", "proposed_at"),
+        ), must_see_outcomes),
+    Row("/interviews", "interviews", "Interviews", Listing(
+        INTERVIEWS, ("state", "department", "case_id", "drill"), ("-opened_at", "opened_at"),
+        ), must_see_outcomes),
+    Row("/notices", "notices", "Notices", Listing(
+        NOTICES, ("kind", "recipient", "about", "case_id", "drill"), ("-position", "position")), must_see_outcomes),
+    Row("/history", "history", "Who did what, when, and by which rule", Listing(
+        HISTORY, ("case_id", "stream", "actor", "organisation", "role", "kind", "topic", "imported"),
+        ("position", "-position"), ("facts",)), must_see_history),
+)  # fmt: skip
+"""Path, name, summary, listing, and whose role may read it; the scope then says which rows."""
+
+TIMED = {"history_1": "at", "notices_1": "at", "due_1": "fire_at", "board_1": "reported_at"}
+"""Lists that may be cut by time, and by which column: `since` (at or after) and `until` (at or before)."""
+
+
+def _filters_of(row: Row) -> type[BaseModel]:
+    """The query parameters of a list."""
+    columns = row.listing.table.table.c
+    fields: dict[str, Any] = {}
+    for name in row.listing.filters:
+        kind: Any = bool if isinstance(columns[name].type, Boolean) else Annotated[str, Query(max_length=100)]
+        fields[name] = (kind | None, None)
+    if row.listing.table.name in TIMED:
+        fields["since"] = (datetime | None, None)
+        fields["until"] = (datetime | None, None)
+    return create_model(f"{row.name.capitalize()}Filters", **fields)
+
+
+def _endpoint(row: Row) -> Callable[..., Any]:
+    first, known = row.listing.sorts[0], row.listing.sorts
+
+    def read(
+        request: Request,
+        response: Response,
+        deps: Parts,
+        who: Reader,
+        filters: Any,
+        sort: Annotated[str, Query(pattern=f"^({'|'.join(known)})$")] = first,
+        cursor: Annotated[str | None, Query(max_length=2000)] = None,
+        limit: Annotated[int | None, Query(ge=1)] = None,
+    ) -> dict[str, Any]:
+        reader = row.sight(deps, who.actor)
+        size = min(limit or deps.limits.page_size, deps.limits.page_size_at_most)
+        chosen = filters.model_dump(exclude_none=True)
+        with deps.views.reading() as db:
+            found = page(db, row.listing, reader.scope, chosen, sort, cursor, size, TIMED.get(row.listing.table.name))
+        if found.after is not None:
+            following = request.url.include_query_params(cursor=found.after)
+            response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+        return {"items": found.rows, "next": found.after}
+
+    read.__annotations__["filters"] = Annotated[_filters_of(row), Query()]
+    read.__doc__ = f"{row.listing.table.table.name}: what the caller may see of it, a page at a time."
+    return read
+
+
+def _model(row: Row) -> type[BaseModel]:
+    item: Any = model_of(f"{row.name.capitalize()}Row", row.listing.table, row.listing.hides)
+    return create_model(f"{row.name.capitalize()}Page", items=(list[item], ...), next=(str | None, None))
+
+
+router = APIRouter(tags=["views"])
+for _row in LISTS:
+    router.add_api_route(
+        _row.path,
+        _endpoint(_row),
+        methods=["GET"],
+        operation_id=_row.name,
+        summary=_row.summary,
+        response_model=_model(_row),
+        responses=declared(400, 401, 403, 422, 429, 500),
+    )

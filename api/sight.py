@@ -1,0 +1,90 @@
+"""Who may look at what: the desk's table of sight, asked of the views, so that a list and a single thing agree."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from api.deps import Deps
+from api.listing import in_scope
+from desk.actors import Actor
+from desk.permissions import Sight, sight
+from domain.errors import NotPermitted, Unknown
+from domain.kernel import Kind
+from projections.board import BOARD
+from projections.case_file import CASE_FILE
+from projections.events import case_of, kind_of, sibling
+from projections.inbox import INBOX
+from projections.interviews import INTERVIEWS
+from projections.tables import Entity
+
+__all__ = ["must_see", "must_see_cases", "must_see_outcomes", "seen", "sight_of"]
+
+
+def sight_of(deps: Deps, actor: Actor) -> Sight:
+    """What the actor may read."""
+    return sight(actor, deps.city)
+
+
+def must_see_cases(deps: Deps, actor: Actor) -> Sight:
+    """The sight of a role that reads cases; NotPermitted for one that touches none."""
+    found = sight_of(deps, actor)
+    if not found.cases:
+        raise NotPermitted(f"The role {actor.role.value} reads no cases.", role=actor.role.value)
+    return found
+
+
+def must_see_outcomes(deps: Deps, actor: Actor) -> Sight:
+    """The sight of a role that reads what came of cases; NotPermitted for one that does not."""
+    found = sight_of(deps, actor)
+    if not found.outcomes:
+        raise NotPermitted(f"The role {actor.role.value} reads no outcomes.", role=actor.role.value)
+    return found
+
+
+def must_see(deps: Deps, db: Connection, actor: Actor, stream: UUID) -> Sight:
+    """The actor's sight, where it reaches a stream of a case.
+
+    Raises Unknown where the views have no such stream, NotPermitted where it lies outside the scope.
+    """
+    found = must_see_cases(deps, actor)
+    known = db.execute(select(CASE_FILE.table.c.id).where(CASE_FILE.table.c.id == str(stream))).first()
+    if known is None:
+        raise Unknown(f"There is no {stream}; a new one shows a moment later, see Prefer: wait.", id=str(stream))
+    if str(stream) not in seen(db, found, [str(stream)]):
+        raise NotPermitted(f"{stream} lies outside what {actor.organisation} may read.", id=str(stream))
+    return found
+
+
+def seen(db: Connection, reader: Sight, streams: Iterable[str]) -> set[str]:
+    """Those of the streams that the reader may see.
+
+    A department sees the matters it was called to, and in them its own responses and what became of these.
+    """
+    asked = set(streams)
+    if reader.scope.get("all"):
+        return asked
+    by_row: dict[tuple[Entity, str], list[str]] = {}
+    for stream in asked:
+        by_row.setdefault(_decides(stream, alone="department" in reader.scope), []).append(stream)
+    found: set[str] = set()
+    for entity in (BOARD, INBOX, INTERVIEWS):
+        keys = [key for table, key in by_row if table is entity]
+        column = entity.table.c.id
+        query = select(column).where(column.in_(keys), in_scope(entity, reader.scope))
+        for key in db.execute(query).scalars() if keys else ():
+            found.update(by_row[entity, key])
+    return found
+
+
+def _decides(stream: str, *, alone: bool) -> tuple[Entity, str]:
+    """The row whose scope decides about a stream: its matter's, or, for a department, its own."""
+    kind: Any = kind_of(stream)
+    if alone and kind == Kind.RESPONSE:
+        return INBOX, stream
+    if alone and kind == Kind.EVALUATION:
+        return INBOX, sibling(stream, Kind.RESPONSE)
+    if alone and kind == Kind.INTERVIEW:
+        return INTERVIEWS, stream
+    return BOARD, case_of(stream)

@@ -1,0 +1,36 @@
+"""`python -m bench NAME [--store sqlite] [--json]`: run one bench and print its figures and the machine."""
+
+import argparse
+import importlib
+import json
+import sys
+
+from bench.harness import machine
+
+BENCHES = {
+    "write": "bench.write",
+    "fold": "bench.fold",
+}
+"""Each module has `run(store) -> list of rows`; a row is a dict with a name and figures that JSON can hold."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the named bench; answers the process's exit code."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("name", choices=sorted(BENCHES))
+    parser.add_argument("--store", choices=["sqlite"], default="sqlite")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    options = parser.parse_args(arguments)
+    rows = importlib.import_module(BENCHES[options.name]).run(options.store)
+    if options.json:
+        print(json.dumps({"bench": options.name, "store": options.store, "machine": machine(), "rows": rows}, indent=2))
+        return 0
+    print(f"{options.name} on {options.store}: " + ", ".join(f"{key} {value}" for key, value in machine().items()))
+    for row in rows:
+        figures = (f"{key.replace('_', ' ')} {value}" for key, value in row.items() if key != "name")
+        print(f"  {row['name']}: " + ", ".join(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,458 @@
+"""Every command there is: what it acts on, what it takes. One table, which the API, the player and the desk share.
+
+Arguments are strict: unknown fields are refused, times are aware and within this century, texts are kept to the
+letter but neither blank nor beyond their length.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, NamedTuple
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from domain.dispatch.values import Place, Satisfaction, Source
+from domain.policy.deadlines import Urgency, WhistleKind
+
+
+class Target(StrEnum):
+    """What a command acts on."""
+
+    NOTHING = "nothing"
+    REPORT = "report"
+    CASE = "case"
+    WHISTLE = "whistle"
+    RESPONSE = "response"
+    PERSON = "person"
+    POSTING = "posting"
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        msg = "must not be blank"
+        raise ValueError(msg)
+    return text
+
+
+def _this_century(at: datetime) -> datetime:
+    if not 2000 <= at.year < 2100:
+        msg = "must lie between the years 2000 and 2099"
+        raise ValueError(msg)
+    return at
+
+
+Word = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_not_blank)]
+Text = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_not_blank)]
+PhotoHash = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_not_blank)]
+Moment = Annotated[AwareDatetime, AfterValidator(_this_century)]
+Photos = Annotated[tuple[PhotoHash, ...], Field(max_length=50)]
+Departments = Annotated[tuple[Word, ...], Field(max_length=30)]
+Officers = Annotated[tuple[Word, ...], Field(max_length=50)]
+
+
+class Arguments(BaseModel):
+    """What a command takes besides what it acts on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Nothing(Arguments):
+    """The command takes no arguments."""
+
+
+class Citizen(Arguments):
+    """A reporter's or a party's identity; it goes to the vault and never into an event."""
+
+    name: Word
+    phone: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+
+
+class SubmitReport(Arguments):
+    """上报."""
+
+    source: Source
+    description: Text
+    place: Place
+    item: Word | None = None
+    photos: Photos = ()
+    reporter: Citizen | None = None
+    drill: bool = False
+    division: Annotated[str, Field(pattern=r"^\d{9,15}$")] | None = None
+
+
+class PhoneWhistle(SubmitReport):
+    """电话先行吹哨: an emergency's report, filing and whistle in one; `phoned_at` at most two hours ago (our default)."""
+
+    item: Word
+    urgency: Urgency = Urgency.EMERGENCY
+    kind: WhistleKind = WhistleKind.EMERGENCY
+    lead: Word
+    support: Departments = ()
+    reason: Text | None = None
+    appointed_at: Moment | None = None
+    phoned_at: Moment | None = None
+
+
+class ConfirmSiteCheck(Arguments):
+    """核实反馈."""
+
+    finding: Text | None = None
+
+
+class RejectReport(Arguments):
+    """不予受理."""
+
+    reason: Text
+    reply: Text
+
+
+class MergeReport(Arguments):
+    """合并: `into` is the id of the master report or case."""
+
+    into: Word
+
+
+class HandleOnSpot(Arguments):
+    """自行处置."""
+
+    before: PhotoHash
+    after: PhotoHash
+
+
+class FileCase(Arguments):
+    """立案."""
+
+    item: Word
+    urgency: Urgency
+
+
+class Unmask(Arguments):
+    """解密."""
+
+    reason: Text
+
+
+class RouteDirect(Arguments):
+    """直接办理: `children` is how many parts it is counted in, or their names."""
+
+    children: Annotated[int, Field(ge=1, le=100_000)] | Annotated[tuple[Word, ...], Field(max_length=1000)] | None = None
+
+
+class CorrectCase(Arguments):
+    """更正."""
+
+    item: Word | None = None
+    urgency: Urgency | None = None
+    place: Place | None = None
+    reason: Text
+
+
+class ReportProgress(Arguments):
+    """进度."""
+
+    done: int = Field(ge=0, le=100_000)
+    of: int = Field(ge=1, le=100_000)
+
+
+class DraftWhistle(Arguments):
+    """拟哨."""
+
+    kind: WhistleKind
+    lead: Word
+    support: Departments = ()
+    appointed_at: Moment | None = None
+    reason: Text | None = None
+
+
+class BlowWhistle(Arguments):
+    """吹哨: what is left out is taken from the street officer's draft, where there is one."""
+
+    kind: WhistleKind | None = None
+    lead: Word | None = None
+    support: Departments | None = None
+    appointed_at: Moment | None = None
+    reason: Text | None = None
+
+
+class PushCase(Arguments):
+    """推送."""
+
+    lead: Word
+    support: Departments = ()
+    reason: Text | None = None
+
+
+class OrderRectification(Arguments):
+    """责令改正: the party is a citizen or a firm; the name goes to the vault."""
+
+    party: Word
+    comply_by: Moment
+
+
+class SuspendCase(Arguments):
+    """挂账."""
+
+    reason: Text
+    resume_at: Moment
+
+
+class ListCase(Arguments):
+    """挂牌."""
+
+    limit_at: Moment
+
+
+class Rate(Arguments):
+    """回访."""
+
+    satisfaction: Satisfaction
+    resolved: bool | None = None
+
+
+class Reason(Arguments):
+    """A reason, and nothing else."""
+
+    reason: Text
+
+
+class OneDepartment(Arguments):
+    """One department, by name or code."""
+
+    department: Word
+
+
+class EscalateWhistle(Arguments):
+    """升级."""
+
+    lead: Word
+    support: Departments = ()
+    reason: Text | None = None
+
+
+class MoveAppointment(Arguments):
+    """改约."""
+
+    to: Moment
+
+
+class RequestReturn(Arguments):
+    """退回申请."""
+
+    basis: Text
+
+
+class UpholdReturn(Arguments):
+    """退回成立."""
+
+    replacement: Word
+
+
+class AssignOfficers(Arguments):
+    """派员."""
+
+    officers: Annotated[tuple[Word, ...], Field(min_length=1, max_length=50)]
+
+
+class CheckIn(Arguments):
+    """报到: `device_at` is when the device noted it, where it reports late."""
+
+    place: Place | None = None
+    officers: Officers = ()
+    device_at: Moment | None = None
+
+
+class ConfirmArrival(Arguments):
+    """到场确认."""
+
+    at: Moment | None = None
+
+
+class CorrectArrival(Arguments):
+    """到场更正."""
+
+    at: Moment
+    reason: Text
+
+
+class RecordEnforcement(Arguments):
+    """执法记录."""
+
+    action: Text
+    officers: Officers
+    certificates_shown: bool
+    recorded: bool
+
+
+class Complete(Arguments):
+    """办结反馈."""
+
+    result: Text
+    photos: Photos = ()
+
+
+class RequestExtension(Arguments):
+    """延期申请."""
+
+    until: Moment
+    reason: Text
+
+
+class Evaluate(Arguments):
+    """街道评价."""
+
+    conduct: Annotated[tuple[Word, ...], Field(max_length=50)] = ()
+    cooperation: Annotated[tuple[Word, ...], Field(max_length=50)] = ()
+    vetoes: Annotated[tuple[Word, ...], Field(max_length=10)] = ()
+
+
+class ReplyObjection(Arguments):
+    """答复."""
+
+    text: Text
+
+
+class DecideReview(Arguments):
+    """复核决定."""
+
+    upheld: bool
+    exempt: Annotated[tuple[Word, ...], Field(max_length=20)] = ()
+
+
+class HoldInterview(Arguments):
+    """约谈."""
+
+    minutes: Text
+
+
+class Rectify(Arguments):
+    """整改."""
+
+    evidence: Text
+
+
+class RegisterPerson(Arguments):
+    """登记人员: an officer of an organisation of the city."""
+
+    name: Word
+    organisation: Word
+
+
+class IssueCertificate(Arguments):
+    """发证: valid through the last day named."""
+
+    number: Word
+    valid_from: Moment | None = None
+    valid_until: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+class PostOfficer(Arguments):
+    """下沉派驻: to a street for a year's postings; the weight decides the annual assessment."""
+
+    street: Word
+    weight: Word
+    since: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+class EndPosting(Arguments):
+    """结束派驻."""
+
+    until: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+class AnnualScore(Arguments):
+    """年度评分: out of 100, one decimal."""
+
+    year: Annotated[int, Field(ge=2000, le=2099)]
+    score: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+
+
+class AssessYear(Arguments):
+    """年度考核."""
+
+    year: Annotated[int, Field(ge=2000, le=2099)]
+
+
+class Command(NamedTuple):
+    """One row of the table: what the command acts on and what it takes."""
+
+    target: Target
+    arguments: type[Arguments]
+
+
+_N, _R, _C, _W, _A, _P = Target.NOTHING, Target.REPORT, Target.CASE, Target.WHISTLE, Target.RESPONSE, Target.PERSON
+
+COMMANDS: Mapping[str, Command] = {
+    "phone_whistle": Command(_N, PhoneWhistle),
+    "submit_report": Command(_N, SubmitReport),
+    "request_site_check": Command(_R, Nothing),
+    "confirm_site_check": Command(_R, ConfirmSiteCheck),
+    "reject_report": Command(_R, RejectReport),
+    "merge_report": Command(_R, MergeReport),
+    "unmerge_report": Command(_R, Nothing),
+    "withdraw_report": Command(_R, Nothing),
+    "handle_on_spot": Command(_R, HandleOnSpot),
+    "file_case": Command(_R, FileCase),
+    "unmask_reporter": Command(_R, Unmask),
+    "erase_reporter": Command(_R, Unmask),
+    "route_direct": Command(_C, RouteDirect),
+    "correct_case": Command(_C, CorrectCase),
+    "report_progress": Command(_C, ReportProgress),
+    "draft_whistle": Command(_C, DraftWhistle),
+    "blow_whistle": Command(_C, BlowWhistle),
+    "push_case": Command(_C, PushCase),
+    "pass_legal_review": Command(_C, Nothing),
+    "order_rectification": Command(_C, OrderRectification),
+    "confirm_compliance": Command(_C, Nothing),
+    "suspend_case": Command(_C, SuspendCase),
+    "resume_case": Command(_C, Nothing),
+    "order_supervision": Command(_C, Nothing),
+    "list_case": Command(_C, ListCase),
+    "delist_case": Command(_C, Nothing),
+    "close_case": Command(_C, Nothing),
+    "rate": Command(_C, Rate),
+    "reopen_case": Command(_C, Reason),
+    "cancel_case": Command(_C, Reason),
+    "add_department": Command(_W, OneDepartment),
+    "change_lead": Command(_W, OneDepartment),
+    "escalate_whistle": Command(_W, EscalateWhistle),
+    "move_appointment": Command(_W, MoveAppointment),
+    "withdraw_whistle": Command(_W, Reason),
+    "sign": Command(_A, Nothing),
+    "request_return": Command(_A, RequestReturn),
+    "uphold_return": Command(_A, UpholdReturn),
+    "deny_return": Command(_A, Nothing),
+    "refer_dispute": Command(_A, Nothing),
+    "assign_officers": Command(_A, AssignOfficers),
+    "check_in": Command(_A, CheckIn),
+    "confirm_arrival": Command(_A, ConfirmArrival),
+    "correct_arrival": Command(_A, CorrectArrival),
+    "default_response": Command(_A, Nothing),
+    "release_scene": Command(_A, Nothing),
+    "leave_scene": Command(_A, Nothing),
+    "record_enforcement": Command(_A, RecordEnforcement),
+    "complete": Command(_A, Complete),
+    "pass_verification": Command(_A, Nothing),
+    "fail_verification": Command(_A, Reason),
+    "request_extension": Command(_A, RequestExtension),
+    "grant_extension": Command(_A, Nothing),
+    "deny_extension": Command(_A, Nothing),
+    "urge": Command(_A, Nothing),
+    "evaluate": Command(_A, Evaluate),
+    "object": Command(_A, Reason),
+    "reply_objection": Command(_A, ReplyObjection),
+    "request_review": Command(_A, Nothing),
+    "decide_review": Command(_A, DecideReview),
+    "confirm_commendation": Command(_A, Nothing),
+    "confirm_criticism": Command(_A, Nothing),
+    "confirm_interview": Command(_A, Nothing),
+    "hold_interview": Command(_A, HoldInterview),
+    "rectify": Command(_A, Rectify),
+    "register_person": Command(_N, RegisterPerson),
+    "issue_certificate": Command(_P, IssueCertificate),
+    "post_officer": Command(_P, PostOfficer),
+    "end_posting": Command(_P, EndPosting),
+    "score_posting_street": Command(_P, AnnualScore),
+    "score_posting_home": Command(_P, AnnualScore),
+    "assess_officer": Command(_P, AssessYear),
+}
+"""Command name → what it acts on and takes."""

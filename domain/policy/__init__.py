@@ -1,0 +1,1 @@
+"""Versioned data and pure functions over it: calendar, deadlines, catalogue, rubric."""

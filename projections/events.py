@@ -1,0 +1,103 @@
+"""What a view sees of an event: decoded once for all views, straight from the log's JSON.
+
+Views do not build the domain's models: folding needs a few fields of each event, millions of times over.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import orjson
+
+from domain.kernel import Kind
+from projections.times import micros_of
+from projections.topics import FACTS
+from store.recorder import RawEvent
+
+PREFIX = 28
+"""How many characters of a stream's id, written with dashes, are shared by all streams of its case."""
+
+_CASE_TAIL = f"{Kind.CASE:02x}000000"
+_ENVELOPE = frozenset(("timestamp", "meta", "clocks", "originator_topic", "originator_id", "originator_version"))
+
+
+class Log(Protocol):
+    """What the projections need of the event log."""
+
+    def raw(self, after: int, limit: int) -> Sequence[RawEvent]:
+        """Up to `limit` stored events behind position `after`, in order."""
+
+    def position(self) -> int:
+        """The position of the last event, 0 for an empty log."""
+
+    def wait(self, position: int, timeout: float) -> int:
+        """Wait, `timeout` seconds at most, until the log has grown beyond `position`."""
+
+
+class Event:
+    """One event. `stream`, `case` and ids in `data` are text with dashes; `at` is in microseconds since the epoch."""
+
+    __slots__ = ("at", "case", "clocks", "data", "meta", "position", "stream", "topic", "version")
+
+    def __init__(self, position: int, stream: str, version: int, topic: str, data: dict[str, Any]) -> None:
+        self.position = position
+        self.stream = stream
+        self.version = version
+        self.topic = topic
+        self.data = data
+        self.at: int = micros_of(data["timestamp"])
+        self.meta: dict[str, Any] = data["meta"]
+        self.clocks: list[dict[str, Any]] = data.get("clocks") or []
+        self.case = stream[:PREFIX] + _CASE_TAIL
+
+    def __getitem__(self, field: str) -> Any:
+        return self.data[field]
+
+    @property
+    def ref(self) -> str:
+        """How other facts cite this one."""
+        return f"{self.stream}/{self.version}"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The event's own fields, without what every event carries."""
+        return {name: value for name, value in self.data.items() if name not in _ENVELOPE}
+
+
+_UPCAST = {topic: fact for topic, fact in FACTS.items() if getattr(fact, "class_version", 1) > 1}
+
+
+def decode(raw: RawEvent) -> Event:
+    """Read a stored event, brought to today's form. Raises where the JSON is broken or lacks time or meta."""
+    position, stream, version, topic, state = raw
+    data = orjson.loads(state)
+    if topic in _UPCAST:
+        fact: Any = _UPCAST[topic]
+        for step in range(data.pop("class_version", 1), fact.class_version):
+            getattr(fact, f"upcast_v{step}_v{step + 1}")(data)
+    return Event(position, dashed(stream), version, topic, data)
+
+
+def dashed(stream: bytes) -> str:
+    """A stream's id of 16 bytes as text with dashes."""
+    text = stream.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def case_of(stream: str) -> str:
+    """The id of the case that a stream belongs to, as text."""
+    return stream[:PREFIX] + _CASE_TAIL
+
+
+def sibling(stream: str, kind: int) -> str:
+    """The stream of another kind with the same ordinal in the same case: the response of an evaluation, say."""
+    return f"{stream[:PREFIX]}{kind:02x}{stream[PREFIX + 2 :]}"
+
+
+def report_of(case: str) -> str:
+    """The report from which a case grew."""
+    return f"{case[:PREFIX]}{Kind.REPORT:02x}000000"
+
+
+def kind_of(stream: str) -> int:
+    """What a stream is, as in `domain.kernel.Kind`."""
+    return int(stream[PREFIX : PREFIX + 2], 16)

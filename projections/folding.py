@@ -1,0 +1,63 @@
+"""Folding: a batch of events through the handlers of some views, in memory. The same for live batches and rebuilds."""
+
+from collections.abc import Iterable, Sequence
+
+from projections.events import Event, case_of, dashed, decode
+from projections.rows import Rows
+from projections.view import Handler, View
+from store.recorder import RawEvent
+
+FIRST = "report.submitted.v1"
+"""The event with which a matter begins; before it nothing can be stored about the matter."""
+
+
+class PoisonError(Exception):
+    """A handler failed, or an event could not be read. It carries the position, and names the cause."""
+
+    def __init__(self, raw: RawEvent, view: str, cause: Exception) -> None:
+        super().__init__(f"event {raw[0]} ({raw[3]}) could not be folded into {view}: {type(cause).__name__}: {cause}")
+        self.position = raw[0]
+
+
+class Folder:
+    """Runs events through the handlers of views, each view after those that it reads."""
+
+    def __init__(self, views: Iterable[View]) -> None:
+        self._views = tuple(views)
+        self._handlers: dict[str, tuple[tuple[str, Handler], ...]] = {}
+        for topic in {topic for view in self._views for topic in (*view.handles, *view.ignores)}:
+            found = ((view.name, view.handles[topic]) for view in self._views if topic in view.handles)
+            self._handlers[topic] = tuple(found)
+
+    def fold(self, raws: Iterable[RawEvent], rows: Rows) -> None:
+        """Fold events in order. Raises PoisonError at the first that fails; the rows are half changed then."""
+        for raw in raws:
+            self._one(raw, rows)
+
+    def _one(self, raw: RawEvent, rows: Rows) -> None:
+        blamed = "any view"
+        try:
+            event = decode(raw)
+            if event.topic == FIRST and event.version == 1:
+                rows.begin_case(event.case)
+            for blamed, handler in self._handlers[event.topic]:  # noqa: B007 - named where the handler fails
+                handler(event, rows)
+        except Exception as cause:
+            # Whatever is wrong with one event must not stop the others; the projector puts its case aside.
+            raise PoisonError(raw, blamed, cause) from cause
+
+
+def case_keys(raw: RawEvent) -> tuple[str, ...]:
+    """The cases that an event belongs to: the one its meta names, and the one its stream's id tells."""
+    try:
+        event: Event = decode(raw)
+    except Exception:  # noqa: BLE001 - an event that cannot be read still belongs to the case of its stream
+        return (case_of(dashed(raw[1])),)
+    named = event.meta.get("case_id")
+    return (named, event.case) if named and named != event.case else (event.case,)
+
+
+def split(raws: Sequence[RawEvent], position: int) -> tuple[Sequence[RawEvent], RawEvent, Sequence[RawEvent]]:
+    """What lies before an event, the event, and what lies behind it."""
+    index = next(index for index, raw in enumerate(raws) if raw[0] == position)
+    return raws[:index], raws[index], raws[index + 1 :]

@@ -1,0 +1,1 @@
+"""The composition root: settings, clock, logs, wiring and the command line."""

@@ -1,0 +1,1 @@
+"""Tests of the versioned rules and the arithmetic over them."""
