@@ -27,6 +27,9 @@ STREETS = ("220204001", "220204002", "220203008", "220211003")
 DEPARTMENTS = ("2202-scjg", "2202-gaj", "220204-cgj", "2202-zjj", "2202-hbj")
 ITEMS = ("signboard", "stall", "wiring", "manhole")
 
+LATE_SHARE = 0.1
+"""How many of the synthetic cases have a department that comes late."""
+
 SYSTEM = {"A": 10.0, "B": 25.0, "C": 25.0, "D": 20.0}
 
 _OUTSIDE = {"originator_id", "originator_version"}
@@ -226,13 +229,15 @@ class Story:
         """办结反馈, then 核查通过."""
         submitted = self.at
         disposal = self.clocks.get((response, Stage.DISPOSAL))
-        clocks = () if disposal is None else (disposal.pause(self.at, "done"), self.start(response, Stage.VERIFICATION, 4))
+        clocks: tuple[Clock, ...] = (
+            () if disposal is None else (disposal.pause(self.at, "done"), self.start(response, Stage.VERIFICATION, 4))
+        )
         yield self.fact(
             responses.CompletionSubmitted, response, ("department_liaison", department), result="done", photos=(),
             on_time=True, clocks=clocks,
         )  # fmt: skip
         self.later(minutes=20)
-        verified = self.met(response, Stage.VERIFICATION)
+        verified: tuple[Clock, ...] = self.met(response, Stage.VERIFICATION)
         if disposal is not None:
             verified = (*verified, disposal.meet(submitted))
         yield self.fact(
@@ -269,11 +274,9 @@ class Story:
     def final(self, ordinal: int, score: float, outcome: str) -> Iterator[Fact]:
         """The sheet is served and becomes final, and what follows is proposed."""
         evaluation, by = self.evaluation(ordinal), ("street_leader", self.street)
-        yield self.fact(
-            evaluations.StreetPartGiven, evaluation, by, conduct=(), cooperation=(), vetoes=()
-        )
+        yield self.fact(evaluations.StreetPartGiven, evaluation, by, conduct=(), cooperation=(), vetoes=())
         sheet = self.sheet(score, outcome)
-        clocks = (self.start(evaluation, Stage.OBJECTION, 72),)
+        clocks: tuple[Clock, ...] = (self.start(evaluation, Stage.OBJECTION, 72),)
         yield self.fact(evaluations.EvaluationServed, evaluation, by, sheet=sheet, clocks=clocks)
         self.later(hours=73)
         clocks = self.missed(evaluation, Stage.OBJECTION) if not self.imported else ()
@@ -292,7 +295,7 @@ class Story:
     def whole(self) -> Iterator[Fact]:
         """A whole case, in one of several courses."""
         departments = self.random.sample(DEPARTMENTS, self.random.choice((1, 1, 2)))
-        late = self.random.random() < 0.1
+        late = self.random.random() < LATE_SHARE
         yield from self.reported()
         self.later(minutes=20)
         yield from self.filed()

@@ -1,6 +1,8 @@
 """Folding: a batch of events through the handlers of some views, in memory. The same for live batches and rebuilds."""
 
-from collections.abc import Iterable, Sequence
+import gc
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from projections.events import Event, case_of, dashed, decode
 from projections.rows import Rows
@@ -17,6 +19,21 @@ class PoisonError(Exception):
     def __init__(self, raw: RawEvent, view: str, cause: Exception) -> None:
         super().__init__(f"event {raw[0]} ({raw[3]}) could not be folded into {view}: {type(cause).__name__}: {cause}")
         self.position = raw[0]
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Keep the cyclic garbage collector still while a batch is folded.
+
+    A batch makes many rows that live on and no cycles; collecting over and over would cost a fifth of the time.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class Folder:
@@ -55,9 +72,3 @@ def case_keys(raw: RawEvent) -> tuple[str, ...]:
         return (case_of(dashed(raw[1])),)
     named = event.meta.get("case_id")
     return (named, event.case) if named and named != event.case else (event.case,)
-
-
-def split(raws: Sequence[RawEvent], position: int) -> tuple[Sequence[RawEvent], RawEvent, Sequence[RawEvent]]:
-    """What lies before an event, the event, and what lies behind it."""
-    index = next(index for index, raw in enumerate(raws) if raw[0] == position)
-    return raws[:index], raws[index], raws[index + 1 :]

@@ -73,7 +73,8 @@ INBOX = Entity(
     documents=("warned", "clocks"),
 )
 """`missed_before` is a disposal missed in a round before a reopening. `reminder` is the latest reminder's reference.
-`clocks` is {stage: [due, warn]} of the clocks that run or were missed and still wait for the department; `warned` are the stages for which a yellow urge was issued.
+`clocks` is {stage: [due, warn]} of the clocks that run or were missed and still wait for the department;
+`warned` are the stages for which a yellow urge was issued.
 """
 
 OWN = frozenset((Stage.SIGNATURE, Stage.ARRIVAL, Stage.DISPOSAL, Stage.REMINDER_LIMIT))
@@ -307,7 +308,9 @@ HANDLES: dict[str, Handler] = dict.fromkeys(topics.of("response"), touched) | {
 }
 """Every event of a response may move a clock that waits for the department; these change more."""
 
-IGNORES = (topics.of("report", "case", "whistle", "interview", "standing", "person") - topics.named(cases.CaseLocated)) | (
+_ELSEWHERE = topics.of("report", "case", "whistle", "interview", "standing", "person")
+
+IGNORES = (_ELSEWHERE - topics.named(cases.CaseLocated)) | (
     topics.named(
         evaluations.EvaluationAmended, evaluations.EvaluationOpened, evaluations.StreetPartGiven,
         evaluations.StreetPartLapsed, evaluations.SatisfactionTaken, evaluations.SatisfactionLapsed,

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import OperationalError
 
 from projections.events import Log
-from projections.folding import Folder, PoisonError, case_keys
+from projections.folding import Folder, PoisonError, case_keys, undisturbed
 from projections.rebuilding import rebuild
 from projections.rows import Rows
 from projections.storage import PARKED, TableSet, ViewStore
@@ -161,8 +161,9 @@ class Projector:
         """Fold events and write what they changed."""
         self._rows.loader = self._tables.loader(db)
         try:
-            self._folder.fold(raws, self._rows)
-            self._tables.write(db, self._rows)
+            with undisturbed():
+                self._folder.fold(raws, self._rows)
+                self._tables.write(db, self._rows)
         except BaseException:
             # What is half changed in memory must not be mistaken for what is stored.
             self._rows.forget()

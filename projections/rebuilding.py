@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Table, select
 
 from projections.events import Log
-from projections.folding import Folder
+from projections.folding import Folder, undisturbed
 from projections.rows import Rows
 from projections.storage import PARKED, TableSet, ViewStore
 from projections.view import View, closure
@@ -54,8 +54,9 @@ class _Fresh:
         """Fold one chunk, no further than position `until`, leaving out the positions `aside`."""
         self._rows.loader = self._tables.loader(db)
         raws = [raw for raw in self._source.raw(self.position, CHUNK) if raw[0] <= until]
-        self._folder.fold((raw for raw in raws if raw[0] not in aside), self._rows)
-        self._tables.write(db, self._rows)
+        with undisturbed():
+            self._folder.fold((raw for raw in raws if raw[0] not in aside), self._rows)
+            self._tables.write(db, self._rows)
         self.position = raws[-1][0] if raws else until
         if self._rows.cases > CACHED_CASES:
             self._rows.forget()

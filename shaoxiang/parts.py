@@ -15,8 +15,8 @@ from projections.due import earliest
 from projections.projector import Projector
 from projections.registry import views
 from projections.storage import ViewStore
-from projections.timing import RulesTiming
 from projections.times import micros, moment
+from projections.timing import RulesTiming
 from scheduler.sweep import DueView, Sweeper, SweepMetrics
 from shaoxiang.resources import documents
 from store.log import EventLog

@@ -8,12 +8,14 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
+from desk.unit import INTERVIEWS_A_RESPONSE, evaluation_id, interview_id
 from domain.dispatch.case import Case, CaseState
 from domain.dispatch.evaluation import Evaluation, EvaluationState
 from domain.dispatch.response import Response
+from domain.dispatch.standing import standing_id
 from domain.kernel import Kind, kind_of
 from domain.policy.deadlines import Stage
-from desk.unit import evaluation_id
+from domain.registry.organisations import OrganisationKind
 from projections.history import HISTORY
 from projections.indicators import INDICATORS, TENTHS
 from projections.notices import NOTICES
@@ -56,6 +58,8 @@ class Result:
         for name, stream in self.played.responses.items():
             found[stream] = name
             found[evaluation_id(stream)] = name
+            found.update({interview_id(stream, n): f"{name}/interview" for n in range(INTERVIEWS_A_RESPONSE)})
+        found.update({standing_id(each.code): each.name for each in self.city.of_kind(OrganisationKind.DEPARTMENT)})
         return found
 
     def _case(self, stream: UUID) -> dict[str, Any]:

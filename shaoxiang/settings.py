@@ -72,6 +72,21 @@ class Settings(BaseSettings):
         return self.dir / "views.db"
 
     @property
+    def vault_db(self) -> Path:
+        """Where identities lie, each under its own key."""
+        return self.dir / "vault.db"
+
+    @property
+    def access_db(self) -> Path:
+        """Where the tokens' hashes lie."""
+        return self.dir / "access.db"
+
+    @property
+    def logins(self) -> Path:
+        """Where the demo city's logins are written, readable by their owner only."""
+        return self.dir / "logins.json"
+
+    @property
     def photo_folder(self) -> Path:
         """Where photos lie by their content hash."""
         return self.dir / "photos"

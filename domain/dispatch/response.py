@@ -217,6 +217,7 @@ class Response(CaseAggregate):
         self.urgency, self.place = Urgency(urgency), place
         if all(clock.missed_at is None for clock in clocks):
             self.missed_stages.pop(Stage.DISPOSAL, None)
+            self.criticise_at = None
 
     @event(ArrivalRecorded)
     def _arrival_recorded(

@@ -34,16 +34,15 @@ class Call:
 
 @dataclass
 class FakeDesk:
-    """Notes what it is asked; `answer` may raise, `sees` decides what may be read."""
+    """Notes what it is asked; `answer` may raise."""
 
     answer: Callable[[Call], Done] = field(
         default=lambda _: Done(
             position=3, version=2, ids={"report": STREAM, "case": STREAM, "whistle": STREAM, "response/x": STREAM,
                                         "person": STREAM}, events=("report.submitted.v1",), state="reported",
-            number=None, extra={},
+            number=None,
         )
     )  # fmt: skip
-    sees: Callable[[UUID], bool] = lambda _: True
     calls: list[Call] = field(default_factory=list)
 
     def do(
@@ -61,9 +60,6 @@ class FakeDesk:
         self.calls.append(call)
         return self.answer(call)
 
-    def may(self, actor: Actor, resource_id: UUID) -> bool:
-        return self.sees(resource_id)
-
 
 class FakeLog:
     """A log of rows that are never decoded."""
@@ -80,6 +76,17 @@ class FakeLog:
     def add(self, stream: UUID) -> None:
         position = len(self.rows) + 1
         self.rows.append((position, stream.bytes, position, "report.submitted.v1", b"{}"))
+
+
+class FakeProjector:
+    """Views that are never behind."""
+
+    def __init__(self, log: FakeLog) -> None:
+        self._log = log
+
+    @property
+    def position(self) -> int:
+        return self._log.position()
 
 
 class FakeTokens:
@@ -101,8 +108,8 @@ def edge(desk: FakeDesk | None = None, log: FakeLog | None = None, limits: Limit
     deps = Deps(
         desk=cast("Any", desk or FakeDesk()),
         log=cast("Any", behind),
-        views=None,
-        projector=cast("Any", SimpleNamespace(position=behind.position, wait_for=lambda _position, _timeout: True)),
+        views=cast("Any", None),
+        projector=cast("Any", FakeProjector(behind)),
         tokens=cast("Any", FakeTokens(good="command_officer")),
         vault=cast("Any", None),
         photos=cast("Any", None),

@@ -116,8 +116,7 @@ def test_alive_and_ready_need_no_token() -> None:
 
 def test_it_is_not_ready_while_the_views_are_far_behind() -> None:
     class Behind:
-        def position(self) -> int:
-            return 0
+        position = 0
 
     reply = client_of(edge(projector=Behind(), limits=Limits(ready_lag_events=1))).get("/ready")
     assert (reply.status_code, reply.json()["code"]) == (503, "NOT_READY")

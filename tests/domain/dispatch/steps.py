@@ -36,8 +36,8 @@ def officer(name: str, *, certified: bool = True) -> OfficerRef:
 
 
 def reported(
-    at: str = "09:10", by: str = "grid worker", place: Place = HERE, item: str | None = None, imported: bool = False,
-    ordinal: int = 0, reporter: str | None = None,
+    at: str = "09:10", by: str = "grid worker", place: Place = HERE, item: str | None = None, ordinal: int = 0,
+    reporter: str | None = None, *, imported: bool = False,
 ) -> Callable[[], Report]:  # fmt: skip
     return lambda: Report.submit(
         child(FAMILY, Kind.REPORT, ordinal), act(at, by, imported=imported), KEEPER, source=Source.GRID,

@@ -100,7 +100,7 @@ def test_a_streets_own_team_has_the_disposal_clock_alone_and_neither_signs_nor_a
     [("14:00", True, "on_time"), ("14:01", False, "before_arrival"), ("15:00", False, "before_arrival"),
      ("15:01", False, "late")],
 )  # fmt: skip
-def test_a_signature_is_on_time_until_the_due_moment(at: str, on_time: bool, band: str) -> None:
+def test_a_signature_is_on_time_until_the_due_moment(at: str, *, on_time: bool, band: str) -> None:
     signature = given(called()).when(signed(at)).then(ResponseSigned, on_time=on_time, band=band).nothing_more()
     signature.clock(Stage.SIGNATURE, met_at=at, missed_at=None if on_time else "14:00", open=False)
 
@@ -119,7 +119,7 @@ def test_a_response_is_signed_once_and_not_after_its_release() -> None:
     [("15:00", True, "on_time"), ("15:01", False, "within_allowance"), ("17:00", False, "within_allowance"),
      ("17:01", False, "late")],
 )  # fmt: skip
-def test_a_check_in_with_a_position_is_judged_by_the_time_of_receipt(at: str, on_time: bool, band: str) -> None:
+def test_a_check_in_with_a_position_is_judged_by_the_time_of_receipt(at: str, *, on_time: bool, band: str) -> None:
     found = given(called(), signed()).when(checked_in(at, device="13:30"))
     found.then(ArrivalRecorded, arrived_at=at, device_at="13:30", on_time=on_time, band=band, distance_m=0.0)
     found.clock(Stage.ARRIVAL, met_at=at, missed_at=None if on_time else "15:00").has(state="arrived", arrived_at=at)
@@ -152,7 +152,7 @@ def test_a_check_in_wants_a_signature_a_near_place_and_a_credible_device() -> No
     [("14:50", "14:40", "14:40", True), ("14:50", None, "14:50", True), (None, None, "16:00", False)],
 )
 def test_the_street_confirms_the_time_given_else_the_devices_else_the_receipt(
-    device: str | None, stated: str | None, arrived: str, on_time: bool
+    device: str | None, stated: str | None, arrived: str, *, on_time: bool
 ) -> None:
     waiting = given(called(), signed(), checked_in("16:00", place=None, device=device))
     found = waiting.when(confirmed("16:10", stated))

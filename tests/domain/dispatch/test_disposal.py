@@ -229,7 +229,7 @@ def test_what_was_missed_and_never_came_is_defaulted_once() -> None:
 
 @pytest.mark.parametrize(("steps", "arrived"), [((), False), (ARRIVED, True)])
 def test_a_default_says_whether_anybody_came_and_stops_the_clocks(
-    steps: tuple[ResponseStep, ...], arrived: bool
+    steps: tuple[ResponseStep, ...], *, arrived: bool
 ) -> None:
     found = given(called(), *steps, fired(DUE)).when(defaulted())
     found.then(ResponseDefaulted, arrived=arrived).nothing_more().has(state="defaulted")
@@ -276,6 +276,13 @@ def test_a_correction_judges_a_missed_disposal_again() -> None:
     short = called(limit=Limit(amount=1, unit=Unit.WORKING_HOURS))
     found = given(short, fired("14:00")).when(recomputed("14:30", FIVE_DAYS))
     found.clock(Stage.DISPOSAL, missed_at=None, running=True).has(missed_clocks=["signature"])
+
+
+def test_a_correction_that_takes_a_miss_back_takes_the_criticism_back_with_it() -> None:
+    short = called(limit=Limit(amount=1, unit=Unit.WORKING_DAYS))
+    late = (fired("2022-12-15 17:00"), fired("2022-12-15 17:30"), recomputed("2022-12-16 09:00", None))
+    given(short, *late).when(fired("2022-12-22 17:30")).then(DisposalMissed, criticise_at="2022-12-28 17:30")
+    given(short, *late[:2]).when(late[2]).has(criticise_at=None, missed_clocks=["signature", "arrival"])
 
 
 def test_the_lead_changes_hands_only_where_it_is_new() -> None:

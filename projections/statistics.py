@@ -1,0 +1,187 @@
+"""Statistics 统计: asking the timeliness view. Rates, ranks and periods; a zero denominator is no rate, never 0 %.
+
+What came after a month was frozen is never mixed into its figures: it stands beside them as an adjustment.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, false, func, select, true
+
+from projections.counting import INDICATOR_COUNTS
+from projections.indicators import DIMENSIONS, INDICATORS, TENTHS
+
+Scope = Mapping[str, Any]
+"""{"all": True}, {"department": code} or {"street_prefix": a division's code}; anything else sees nothing."""
+
+EVERYTHING: Scope = {"all": True}
+
+PERIODS: dict[str, Callable[[date], str]] = {
+    "day": date.isoformat,
+    "week": lambda day: f"{day.isocalendar().year}-W{day.isocalendar().week:02d}",
+    "month": lambda day: f"{day:%Y-%m}",
+    "quarter": lambda day: f"{day.year}-Q{(day.month + 2) // 3}",
+    "year": lambda day: f"{day.year}",
+}
+"""By which periods figures may be told apart; weeks are those of ISO 8601."""
+
+GROUPINGS = (*PERIODS, *DIMENSIONS)
+"""All by which figures may be grouped."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One indicator for one group. `numerator` and `denominator` are as frozen; adjustments came later.
+
+    `rate` is numerator over denominator as frozen, `adjusted` with the adjustments; None over nothing. For
+    `average_score` the numerator is a sum of scores and the rate their average.
+    """
+
+    group: dict[str, str]
+    indicator: str
+    numerator: float
+    denominator: int
+    adjustment_numerator: float = 0
+    adjustment_denominator: int = 0
+
+    @property
+    def rate(self) -> float | None:
+        """As frozen."""
+        return self.numerator / self.denominator if self.denominator else None
+
+    @property
+    def adjusted(self) -> float | None:
+        """With what came later."""
+        denominator = self.denominator + self.adjustment_denominator
+        return (self.numerator + self.adjustment_numerator) / denominator if denominator else None
+
+
+@dataclass(frozen=True)
+class Rank:
+    """A place in a ranking; those who tie share it, and the next place counts them all (1, 2, 2, 4)."""
+
+    rank: int
+    name: str
+    average: float
+    evaluations: int
+
+
+def indicators(
+    db: Connection,
+    *,
+    since: date | None = None,
+    through: date | None = None,
+    by: Sequence[str] = (),
+    filters: Mapping[str, str] | None = None,
+    names: Iterable[str] | None = None,
+    scope: Scope = EVERYTHING,
+) -> list[Figure]:
+    """Figures of the days from `since` through `through`, both included, grouped by `by` (see GROUPINGS).
+
+    Groups are in order, and each has all indicators of `names` (by default all there are), also those over nothing.
+    Raises ValueError for a grouping, filter or indicator that does not exist.
+    """
+    names = tuple(INDICATORS if names is None else names)
+    filters = filters or {}
+    _known("grouping", by, GROUPINGS)
+    _known("filter", filters, DIMENSIONS)
+    _known("indicator", names, INDICATORS)
+    sums: dict[tuple[str, ...], dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0, 0, 0]))
+    for row in db.execute(_query(since, through, by, filters, names, scope)).mappings():
+        day = date.fromisoformat(row["day"])
+        group = tuple(PERIODS[each](day) if each in PERIODS else row[each] for each in by)
+        there = sums[group][row["indicator"]]
+        first = 2 if row["adjustment"] else 0
+        there[first] += row["numerator"]
+        there[first + 1] += row["denominator"]
+    if not by:
+        sums.setdefault((), defaultdict(lambda: [0, 0, 0, 0]))
+    return [
+        _figure(dict(zip(by, group, strict=True)), name, sums[group][name]) for group in sorted(sums) for name in names
+    ]
+
+
+def ranking(
+    db: Connection,
+    *,
+    at_least: int,
+    by: str = "department",
+    since: date | None = None,
+    through: date | None = None,
+    filters: Mapping[str, str] | None = None,
+    scope: Scope = EVERYTHING,
+) -> list[Rank]:
+    """Rank departments (or another dimension) by their average score, adjustments included.
+
+    Only who has `at_least` final evaluations is ranked. Averages that are equal as fractions tie.
+    """
+    figures = indicators(
+        db, since=since, through=through, by=(by,), filters=filters, names=("average_score",), scope=scope
+    )
+    scored = [
+        (figure.group[by], round((figure.numerator + figure.adjustment_numerator) * TENTHS), evaluations)
+        for figure in figures
+        if figure.group[by] and (evaluations := figure.denominator + figure.adjustment_denominator) >= at_least
+    ]
+    scored.sort(key=lambda each: (-each[1] / each[2], each[0]))
+    ranks: list[Rank] = []
+    for place, (name, tenths, evaluations) in enumerate(scored, start=1):
+        # One division of whole numbers, so that equal fractions give equal averages.
+        average = tenths / (TENTHS * evaluations)
+        tied = ranks and ranks[-1].average == average
+        ranks.append(Rank(ranks[-1].rank if tied else place, name, average, evaluations))
+    return ranks
+
+
+def _query(
+    since: date | None,
+    through: date | None,
+    by: Sequence[str],
+    filters: Mapping[str, str],
+    names: tuple[str, ...],
+    scope: Scope,
+) -> Any:
+    column = INDICATOR_COUNTS.table.c
+    kept = [column.indicator, column.day, column.adjustment, *(column[each] for each in by if each in DIMENSIONS)]
+    query = select(
+        *kept, func.sum(column.numerator).label("numerator"), func.sum(column.denominator).label("denominator")
+    )
+    query = query.where(column.indicator.in_(names), _within(scope))
+    if since is not None:
+        query = query.where(column.day >= since.isoformat())
+    if through is not None:
+        query = query.where(column.day <= through.isoformat())
+    for name, value in filters.items():
+        query = query.where(column[name] == value)
+    return query.group_by(*kept)
+
+
+def _within(scope: Scope) -> ColumnElement[bool]:
+    """No statistic is about a single person, so a person's scope sees none."""
+    column = INDICATOR_COUNTS.table.c
+    if scope.get("all"):
+        return true()
+    if (code := scope.get("department")) is not None:
+        own: ColumnElement[bool] = column.department == code
+        return own
+    if (prefix := scope.get("street_prefix")) is not None:
+        inside: ColumnElement[bool] = column.street.startswith(prefix, autoescape=True)
+        return inside
+    return false()
+
+
+def _figure(group: dict[str, str], name: str, sums: Sequence[int]) -> Figure:
+    numerator, denominator, later_numerator, later_denominator = sums
+    if name == "average_score":
+        return Figure(group, name, numerator / TENTHS, denominator, later_numerator / TENTHS, later_denominator)
+    return Figure(group, name, numerator, denominator, later_numerator, later_denominator)
+
+
+def _known(what: str, given: Iterable[str], known: Sequence[str]) -> None:
+    for each in given:
+        if each not in known:
+            msg = f"there is no {what} {each!r}; there are {', '.join(known)}"
+            raise ValueError(msg)

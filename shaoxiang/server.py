@@ -1,0 +1,110 @@
+"""One process in embedded mode: the API, the projector and the ticker, started and stopped together."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from importlib.metadata import version
+
+import uvicorn
+from fastapi import FastAPI
+from limits import parse
+
+from api.app import create_app
+from api.deps import Deps, Limits
+from scheduler.ticker import Ticker
+from shaoxiang.clock import SystemClock
+from shaoxiang.house import Premises
+from shaoxiang.settings import Settings
+
+SHUTDOWN_SECONDS = 5
+
+
+def build_app(premises: Premises, clock: SystemClock) -> FastAPI:
+    """The HTTP application over a house on disk."""
+    house, settings = premises.house, premises.settings
+    token = settings.metrics_token
+    return create_app(
+        Deps(
+            desk=house.desk,
+            log=house.log,
+            views=house.views,
+            projector=house.projector,
+            tokens=premises.tokens,
+            vault=premises.vault,
+            photos=premises.photos,
+            clock=clock,
+            city=house.world.city,
+            rules=house.world.rules,
+            version=version("shaoxiang"),
+            metrics_token=token.get_secret_value() if token else None,
+            limits=_limits(settings),
+            registry=house.registry,
+        )
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        page_size=settings.page_size,
+        page_size_at_most=settings.page_size_at_most,
+        body_at_most=settings.body_at_most,
+        photo_at_most=settings.photo_at_most,
+        wait_at_most=settings.wait_at_most.total_seconds(),
+        heartbeat_every=settings.heartbeat_every.total_seconds(),
+        requests=parse(f"{settings.requests_per_minute}/minute"),
+    )
+
+
+@contextmanager
+def working(premises: Premises, now: Callable[[], datetime]) -> Iterator[None]:
+    """The projector and the ticker at work in the background, for as long as the block lasts."""
+    house, stop = premises.house, threading.Event()
+    thread = threading.Thread(target=house.projector.run, args=(stop,), name="projector", daemon=True)
+    ticker = Ticker(house.sweeper.sweep, now, premises.settings.tick_every)
+    thread.start()
+    ticker.start()
+    try:
+        yield
+    finally:
+        ticker.stop()
+        stop.set()
+        thread.join(SHUTDOWN_SECONDS)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 takes a free one. Raises OSError where the address is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind((host, port))
+    return sock
+
+
+def serve(premises: Premises, clock: SystemClock, sock: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve until told to stop by SIGINT or SIGTERM; what was acknowledged by then is on disk."""
+    config = uvicorn.Config(
+        build_app(premises, clock),
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        server_header=False,
+    )
+    server = _Announcing(config, ready)
+    with working(premises, clock.now):
+        server.run(sockets=[sock])
+
+
+class _Announcing(uvicorn.Server):
+    """A server that says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._ready()

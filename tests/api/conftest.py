@@ -1,0 +1,18 @@
+"""The house that tests of the whole API share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.api.house import Tested, build
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Tested]:
+    """A fresh house on disk."""
+    tested = build(tmp_path)
+    yield tested
+    tested.deps.vault.close()
+    tested.deps.tokens.close()
+    tested.house.close()
