@@ -5,6 +5,7 @@ Pure ASGI, so that streams pass unbuffered.
 
 import re
 import time
+import traceback
 from collections.abc import Callable
 from http import HTTPStatus
 from uuid import uuid4
@@ -29,6 +30,9 @@ SECURITY_HEADERS = {
 """Sent with every answer; a route that sets one of them itself keeps its own."""
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+FRAMES = 8
+"""How many frames of a failure are logged, the innermost ones."""
+
 UNROUTED = "(no route)"
 
 log = structlog.get_logger("access")
@@ -62,8 +66,10 @@ class Envelope:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, answer)
-            except Exception:
-                log.exception("failed", method=_method(scope), route=_route(scope))
+            except Exception as error:
+                # Neither the message nor any local variable: both may hold what somebody sent.
+                kind, frames = type(error).__name__, traceback.format_tb(error.__traceback__)[-FRAMES:]
+                log.error("failed", route=_route(scope), error=kind, frames=frames)  # noqa: TRY400
                 if status:
                     raise
                 detail = f"Something failed inside; tell the operator the request id {request_id}."

@@ -1,0 +1,1 @@
+"""The use cases: may they, load, ask, save."""

@@ -27,6 +27,9 @@ class Target(StrEnum):
     POSTING = "posting"
 
 
+FIRST_YEAR, LAST_YEAR = 2000, 2099
+
+
 def _not_blank(text: str) -> str:
     if not text.strip():
         msg = "must not be blank"
@@ -35,7 +38,7 @@ def _not_blank(text: str) -> str:
 
 
 def _this_century(at: datetime) -> datetime:
-    if not 2000 <= at.year < 2100:
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
         msg = "must lie between the years 2000 and 2099"
         raise ValueError(msg)
     return at
@@ -81,7 +84,7 @@ class SubmitReport(Arguments):
 
 
 class PhoneWhistle(SubmitReport):
-    """电话先行吹哨: an emergency's report, filing and whistle in one; `phoned_at` at most two hours ago (our default)."""
+    """电话先行吹哨: an emergency's report, filing and whistle in one; `phoned_at` at most the policy's hours ago."""
 
     item: Word
     urgency: Urgency = Urgency.EMERGENCY
@@ -135,7 +138,9 @@ class Unmask(Arguments):
 class RouteDirect(Arguments):
     """直接办理: `children` is how many parts it is counted in, or their names."""
 
-    children: Annotated[int, Field(ge=1, le=100_000)] | Annotated[tuple[Word, ...], Field(max_length=1000)] | None = None
+    children: Annotated[int, Field(ge=1, le=100_000)] | Annotated[tuple[Word, ...], Field(max_length=1000)] | None = (
+        None
+    )
 
 
 class CorrectCase(Arguments):

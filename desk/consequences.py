@@ -100,9 +100,8 @@ def after_timers(unit: Unit, target: CaseAggregate, first: int, act: Act) -> Non
         if isinstance(target, Response):
             if isinstance(fact, ArrivalMissed):
                 open_interview(unit, target, BY_ARRIVAL, act)
-            elif isinstance(fact, DisposalMissed) and target.arrival is not None:
-                if target.arrival.band is Band.ON_TIME:
-                    issue_reminder(unit, target, "disposal_missed", act)
+            elif isinstance(fact, DisposalMissed) and target.arrival and target.arrival.band is Band.ON_TIME:
+                issue_reminder(unit, target, "disposal_missed", act)
         elif isinstance(target, Evaluation) and isinstance(fact, EvaluationFinalised):
             settle(unit, target, act)
 

@@ -8,8 +8,7 @@ Where somebody else was faster, it is decided again.
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -22,7 +21,8 @@ from desk.commands import COMMANDS, Arguments, Target
 from desk.errors import Busy, CommandInFlight, CommandReused, StaleVersion
 from desk.handlers import Handlers, cases, evaluations, people, reports, responses, whistles
 from desk.permissions import permit
-from desk.unit import BY_KIND, Photos, Unit, Vault
+from desk.unit import BY_KIND, Unit
+from desk.world import World
 from domain.dispatch import dunning
 from domain.dispatch.case import Case
 from domain.dispatch.evaluation import Evaluation
@@ -32,11 +32,9 @@ from domain.dispatch.response import Response
 from domain.dispatch.timekeeping import Timekeeper
 from domain.errors import Invalid, Unknown
 from domain.kernel import Act, CaseAggregate, Frozen, Meta, case_of, kind_of
-from domain.policy.rules import Rules
-from domain.registry.organisations import City
 from domain.registry.people import Person
 from store.errors import Conflict
-from store.log import CommandRow, EventLog
+from store.log import CommandRow
 
 TRIES = 20
 """How often a command is decided again when others keep changing what it looked at (our default)."""
@@ -67,18 +65,6 @@ class Done(Frozen):
     events: tuple[str, ...]
     state: str | None = None
     number: str | None = None
-
-
-@dataclass(frozen=True)
-class World:
-    """What the desk reaches for: the log, the rules, the city, and where identities and photos lie."""
-
-    log: EventLog
-    rules: Rules
-    city: City
-    now: Callable[[], datetime]
-    vault: Vault | None = None
-    photos: Photos | None = None
 
 
 class Desk:
@@ -135,8 +121,7 @@ class Desk:
                     unit.save(None)
             except Conflict:
                 continue
-            again = dunning.next_try(target, at, unit.keeper_of(target)) if isinstance(target, Response) else None
-            return again
+            return dunning.next_try(target, at, unit.keeper_of(target)) if isinstance(target, Response) else None
         raise Busy(f"Stream {stream_id} kept changing while its timers fired.")
 
     # The way of a command.

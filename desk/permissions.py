@@ -27,7 +27,7 @@ def _area(unit: Unit, target: CaseAggregate | None) -> str | None:
     return matter.street or matter.area
 
 
-def anywhere(unit: Unit, target: CaseAggregate | None) -> bool:
+def anywhere(_unit: Unit, _target: CaseAggregate | None) -> bool:
     """No limit of place."""
     return True
 
@@ -75,7 +75,12 @@ def own_officer(unit: Unit, target: CaseAggregate | None) -> bool:
 
 
 GRID, RIDER, OFFICER, LEADER = Role.GRID_WORKER, Role.MOBILE_GRID_WORKER, Role.STREET_OFFICER, Role.STREET_LEADER
-COMMAND, LIAISON, HEAD, SPECIALIST = Role.COMMAND_OFFICER, Role.DEPARTMENT_LIAISON, Role.DEPARTMENT_HEAD, Role.SPECIALIST
+COMMAND, LIAISON, HEAD, SPECIALIST = (
+    Role.COMMAND_OFFICER,
+    Role.DEPARTMENT_LIAISON,
+    Role.DEPARTMENT_HEAD,
+    Role.SPECIALIST,
+)
 SUPERVISION, ORGANISATION, ADMIN = Role.SUPERVISION, Role.ORGANISATION_DEPT, Role.ADMIN
 
 _COMMAND: Mapping[Role, Scope] = {COMMAND: jurisdiction}

@@ -5,10 +5,11 @@ again. So a rule that spans several streams of a case (the lead is verified last
 """
 
 from collections.abc import Callable, Iterator
-from typing import Protocol, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from desk.actors import Actor
+from desk.world import World
 from domain.dispatch.case import Case
 from domain.dispatch.evaluation import Evaluation
 from domain.dispatch.interview import Interview
@@ -19,10 +20,9 @@ from domain.dispatch.timekeeping import Party, Timekeeper
 from domain.dispatch.whistle import Whistle
 from domain.errors import Invalid, Unknown
 from domain.kernel import Act, CaseAggregate, Kind, case_of, child, kind_of, ordinal_of
-from domain.policy.rules import Rules
 from domain.registry.organisations import City, Organisation, OrganisationKind
 from domain.registry.people import Person
-from store.log import CommandRow, EventLog, Saved
+from store.log import CommandRow, Saved
 
 A = TypeVar("A", bound=CaseAggregate)
 
@@ -40,33 +40,6 @@ BY_KIND: dict[int, type[CaseAggregate]] = {
 
 RESPONSES_A_WHISTLE = 256
 INTERVIEWS_A_RESPONSE = 8
-
-
-class Vault(Protocol):
-    """Where identities lie."""
-
-    def register(self, person_id: UUID, name: str, phone: str | None) -> object:
-        """Keep an identity under the person's own key; doing it twice changes nothing."""
-
-    def erase(self, person_id: UUID) -> object:
-        """Destroy the person's key; doing it twice changes nothing."""
-
-
-class Photos(Protocol):
-    """Where photos lie."""
-
-    def exists(self, content_hash: str) -> bool:
-        """Whether a photo of that content was uploaded."""
-
-
-class World(Protocol):
-    """What every unit of work reaches for."""
-
-    log: EventLog
-    rules: Rules
-    city: City
-    vault: Vault | None
-    photos: Photos | None
 
 
 class Unit:

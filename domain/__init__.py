@@ -1,0 +1,1 @@
+"""What the trade knows: pure, without input or output, clock or web."""

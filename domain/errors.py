@@ -7,7 +7,7 @@ The `code` is stable: scenario files, the HTTP problems and the console all name
 from typing import ClassVar
 
 
-class Refusal(Exception):  # noqa: N818 - "refusal" is the trade's word for it
+class Refusal(Exception):
     """A command that was refused. `message` is for a person, `details` are for a program."""
 
     code: ClassVar[str] = "REFUSED"

@@ -89,7 +89,7 @@ class CaseAggregate(BaseAggregate[UUID]):
                 aggregate.clocks[clock.stage] = clock
 
         @classmethod
-        def create_timestamp(cls) -> NoReturn:  # type: ignore[override]
+        def create_timestamp(cls) -> NoReturn:
             """Refuse: only the composition root reads a clock."""
             msg = f"{cls.__qualname__} was recorded without a time: pass **act.stamp"
             raise RuntimeError(msg)

@@ -82,6 +82,7 @@ class Projector:
             self.rebuild(behind)
         self._position = max(positions.values(), default=0)
 
+    @property
     def position(self) -> int:
         """Up to which position of the log the views are folded."""
         return self._position

@@ -20,6 +20,8 @@ from projections.rows import Rows
 from projections.timing import Timing
 from projections.view import View
 
+__all__ = ["HANDLES", "IGNORES", "INDICATOR_COUNTS", "SUBJECTS", "view"]
+
 Change = Callable[[Counting, Event, Rows], None]
 
 

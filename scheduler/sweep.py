@@ -1,5 +1,6 @@
 """One sweep: what is due goes to the desk, oldest first. The due rows are hints; the case's own stream decides."""
 
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -148,10 +149,11 @@ class Sweeper:
                 refused.append(Failure(stream_id, refusal))
                 log.warning("timer refused", stream=str(stream_id), code=refusal.code)
                 self._back_off(rows, now)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - see below
                 # One bad case stops nobody, and is not hidden: it is handed back, logged, counted and tried again.
                 failed.append(Failure(stream_id, error))
-                log.exception("timer failed", stream=str(stream_id))
+                frames = traceback.format_exception(error)
+                log.error("timer failed", stream=str(stream_id), frames=frames)  # noqa: TRY400 - without local variables
                 self._back_off(rows, now)
             else:
                 self._failures.pop(stream_id, None)

@@ -15,6 +15,9 @@ PERSONAL = frozenset({
 
 MASK = "***"
 
+CHATTY = ("apscheduler", "uvicorn")
+"""Libraries that tell of every step; their warnings are enough."""
+
 
 def configure(level: str = "INFO", *, json: bool = False, stream: TextIO | None = None) -> None:
     """Send structlog's and the standard library's lines through one chain to `stream` (standard error by default)."""
@@ -41,6 +44,8 @@ def configure(level: str = "INFO", *, json: bool = False, stream: TextIO | None 
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    for chatty in CHATTY:
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from desk.desk import Desk, World
-from desk.unit import KINDS, Photos, Vault
+from desk.desk import Desk
+from desk.unit import KINDS
+from desk.world import Photos, Vault, World
 from domain.policy.rules import Rules
 from domain.registry.organisations import City
 from projections.due import earliest

@@ -26,6 +26,10 @@ PLAYS = UUID("c2b7f8f0-0f0c-5d3a-8a3e-6a51b7a9d410")
 """The namespace of the persons and commands of plays."""
 
 
+TOLERANCE = 1e-9
+"""How far figures may differ for being written in decimals."""
+
+
 class ScenarioError(Exception):
     """A scenario file that cannot be played; the message says what, where and what to do."""
 
@@ -304,7 +308,7 @@ def _same(expected: Any, found: Any) -> bool:
     if isinstance(expected, bool) or isinstance(found, bool):
         return expected is found
     if isinstance(expected, int | float) and isinstance(found, int | float):
-        return abs(expected - found) < 1e-9
+        return abs(expected - found) < TOLERANCE
     return bool(expected == found)
 
 

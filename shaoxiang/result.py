@@ -1,4 +1,4 @@
-"""What a play came to, in the form that `shaoxiang play --json` prints: cases, responses, notices, figures, timeline."""
+"""What a play came to, in the form that `shaoxiang play --json` prints."""
 
 from collections.abc import Mapping
 from datetime import datetime

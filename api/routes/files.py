@@ -39,7 +39,7 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     id: UUID
-    kind: str
+    aggregate: str
     version: int
     state: str
     clocks: dict[str, Clock]
@@ -191,7 +191,7 @@ def _part(deps: Deps, reader: Sight, row: dict[str, Any]) -> Part:
         if person is not None and reader.identities:
             masked = deps.vault.masked(UUID(person))
             document[field] = {"name": masked.name, "phone": masked.phone, "erased": masked.erased}
-    return Part(id=row["id"], kind=row["kind"], version=row["version"], **document)
+    return Part(id=row["id"], aggregate=row["kind"], version=row["version"], **document)
 
 
 def _happening(row: dict[str, Any], reader: Sight) -> Happening:
@@ -206,13 +206,13 @@ def _happening(row: dict[str, Any], reader: Sight) -> Happening:
 
 
 def _of(parts: Iterable[Part], kind: str) -> list[Part]:
-    return [part for part in parts if part.kind == kind]
+    return [part for part in parts if part.aggregate == kind]
 
 
 def _only(parts: Iterable[Part], target: UUID, kind: str) -> Part:
     for part in parts:
         if part.id == target:
-            if part.kind != kind:
-                raise Unknown(f"{target} is a {part.kind} and no {kind}.", id=str(target))
+            if part.aggregate != kind:
+                raise Unknown(f"{target} is a {part.aggregate} and no {kind}.", id=str(target))
             return part
     raise NotPermitted(f"{target} lies outside what may be read.", id=str(target))

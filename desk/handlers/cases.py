@@ -95,7 +95,15 @@ def phone_whistle(unit: Unit, target: None, given: PhoneWhistle) -> None:
     case = make_case(unit, report, given.item, given.urgency, backfilled=True)
     pushed = unit.actor.role not in STREET_ROLES
     call(
-        unit, case, given.kind, given.lead, given.support, given.appointed_at, given.reason, pushed=pushed, backfilled=True
+        unit,
+        case,
+        given.kind,
+        given.lead,
+        given.support,
+        given.appointed_at,
+        given.reason,
+        pushed=pushed,
+        backfilled=True,
     )
 
 
@@ -139,7 +147,9 @@ def call(
         dispatch(unit, case, each, whistle)
 
 
-def dispatch(unit: Unit, case: Case, called: Dispatch, whistle: Whistle | None, replaces: UUID | None = None) -> Response:
+def dispatch(
+    unit: Unit, case: Case, called: Dispatch, whistle: Whistle | None, replaces: UUID | None = None
+) -> Response:
     """One department is called, or the street's own team set to work."""
     response = disposal.dispatch(
         called.response,

@@ -152,9 +152,7 @@ def uphold(unit: Unit, response: Response, given: UpholdReturn) -> None:
     returns.uphold(response, department, unit.act)
     disposal.release(response, Release.RETURN, unit.act)
     consequences.withdraw_opened(unit, response, "returned", unit.act)
-    heir = Dispatch(
-        response=response_id(whistle.id, whistle.next_response), department=department, part=response.part
-    )
+    heir = Dispatch(response=response_id(whistle.id, whistle.next_response), department=department, part=response.part)
     whistle.replace(response.id, heir, unit.act)
     dispatch(unit, unit.case(response.id), heir, whistle, replaces=response.id)
 

@@ -44,7 +44,9 @@ def change_lead(unit: Unit, whistle: Whistle, given: OneDepartment) -> None:
     if called is None:
         raise Invalid("The new lead must be called by this whistle; add it first.", department=department)
     heir = unit.need(Response, called.response)
-    leads = [each for each in unit.responses(whistle) if each.part is Part.LEAD and each.state is not ResponseState.RELEASED]
+    leads = [
+        each for each in unit.responses(whistle) if each.part is Part.LEAD and each.state is not ResponseState.RELEASED
+    ]
     if heir in leads:
         raise AlreadyDone("The department leads already.", department=department)
     if not heir.is_open:

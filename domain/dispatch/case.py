@@ -229,7 +229,9 @@ class Case(CaseAggregate):
         assert self.closed_at is not None
         latest = keeper.policy(act.at).latest_reopening(self.closed_at)
         if act.at > latest:
-            raise TooLate(f"The case could be reopened until {latest.isoformat()}.", closed_at=self.closed_at.isoformat())
+            raise TooLate(
+                f"The case could be reopened until {latest.isoformat()}.", closed_at=self.closed_at.isoformat()
+            )
 
     def may_close(self) -> None:
         """Refuse unless routed and running; the responses are the desk's to ask."""
@@ -341,7 +343,9 @@ class Case(CaseAggregate):
         self.may_suspend()
         latest = keeper.policy(act.at).latest_resumption(act.at, keeper.calendar(Party.COMMAND, act.at))
         if not act.at < resume_at <= latest:
-            raise Invalid(f"A suspension ends by {latest.isoformat()}, and not in the past.", resume_at=resume_at.isoformat())
+            raise Invalid(
+                f"A suspension ends by {latest.isoformat()}, and not in the past.", resume_at=resume_at.isoformat()
+            )
         clock = keeper.start_until(Stage.SUSPENSION, act.at, resume_at, "suspension/named")
         pause = self.paused(Stage.DISPATCH, act)
         self.record(CaseSuspended, act, reason=reason, resume_at=resume_at, clocks=(clock, *pause))
@@ -371,7 +375,9 @@ class Case(CaseAggregate):
     def delist(self, departments: Sequence[str], act: Act) -> None:
         """Take the case off the list."""
         self.may_be_delisted()
-        self.record(SupervisionDelisted, act, departments=tuple(departments), clocks=self.stopped((Stage.LISTING,), act))
+        self.record(
+            SupervisionDelisted, act, departments=tuple(departments), clocks=self.stopped((Stage.LISTING,), act)
+        )
 
     def close(self, due_to_close: datetime | None, reports: Sequence[UUID], act: Act, keeper: Timekeeper) -> None:
         """Close; CALLBACK starts, and a rating of an earlier round may be replaced."""
@@ -434,7 +440,9 @@ class Case(CaseAggregate):
         return clock is None or clock.paused or (clock.missed_at is None and clock.on_time(act.at))
 
     def _wrong(self, what: str) -> WrongState:
-        return WrongState(f"Case {self.number} is {self.state.value}: {what}.", case=str(self.id), state=self.state.value)
+        return WrongState(
+            f"Case {self.number} is {self.state.value}: {what}.", case=str(self.id), state=self.state.value
+        )
 
     # Applied facts.
 

@@ -73,7 +73,13 @@ def change_part(response: Response, part: Part, act: Act) -> None:
 
 
 def recompute(
-    response: Response, item: str, item_limit: Limit | None, urgency: Urgency, place: Place, act: Act, keeper: Timekeeper
+    response: Response,
+    item: str,
+    item_limit: Limit | None,
+    urgency: Urgency,
+    place: Place,
+    act: Act,
+    keeper: Timekeeper,
 ) -> None:
     """The case was corrected: DISPOSAL is computed anew from its start, by the rules it started with."""
     clock = response.disposal_clock()

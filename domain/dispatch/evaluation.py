@@ -61,7 +61,9 @@ class Evaluation(CaseAggregate):
     TOPIC = "evaluation"
     FACTS = evaluation_facts
 
-    def __init__(self, response: UUID, department: str, drill: bool, rubric: str, facts: Facts, part: SystemPart) -> None:
+    def __init__(
+        self, response: UUID, department: str, drill: bool, rubric: str, facts: Facts, part: SystemPart
+    ) -> None:
         self.state = EvaluationState.DRAFTED
         self.response, self.department, self.drill = response, department, drill
         self.rubric, self.facts, self.part = rubric, facts, part

@@ -66,9 +66,7 @@ class Interview(CaseAggregate):
         if self.state is InterviewState.EXPIRED and leads_to is InterviewState.RECTIFIED:
             raise TooLate("The interview's limit has passed without rectification.", interview=str(self.id))
         if self.state is not wanted:
-            raise WrongState(
-                f"The interview is {self.state.value}; it must be {wanted.value}.", interview=str(self.id)
-            )
+            raise WrongState(f"The interview is {self.state.value}; it must be {wanted.value}.", interview=str(self.id))
 
     def may_confirm(self) -> None:
         """Refuse unless opened."""

@@ -179,12 +179,15 @@ class Report(CaseAggregate):
             raise WrongState(f"The master report is {master.state.value}.", report=str(master.id))
         if self.item is not None and master_item is not None and self.item != master_item:
             raise Invalid(
-                "The reports are about different items; only reports of one item merge.", item=self.item, master=master_item
+                "The reports are about different items; only reports of one item merge.",
+                item=self.item,
+                master=master_item,
             )
         distance, most = self.place.metres_to(master.place), keeper.policy(act.at).merge_distance_m
         if distance > most:
             raise TooFar(
-                f"The reports lie {distance:.0f} m apart; at most {most} m may be merged.", distance_m=round(distance, 1)
+                f"The reports lie {distance:.0f} m apart; at most {most} m may be merged.",
+                distance_m=round(distance, 1),
             )
         self.record(
             ReportMerged, act, into=master.id, distance_m=round(distance, 1), clocks=self.stopped((Stage.TRIAGE,), act)

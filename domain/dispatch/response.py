@@ -151,7 +151,9 @@ class Response(CaseAggregate):
     @property
     def missed_clocks(self) -> list[str]:
         """The clocks missed, in the order signature, arrival, disposal."""
-        return [stage.value for stage in (Stage.SIGNATURE, Stage.ARRIVAL, Stage.DISPOSAL) if stage in self.missed_stages]
+        return [
+            stage.value for stage in (Stage.SIGNATURE, Stage.ARRIVAL, Stage.DISPOSAL) if stage in self.missed_stages
+        ]
 
     def due(self, stage: Stage) -> datetime | None:
         """The effective due time of a stage, extensions and pauses counted; None where it has no such clock."""

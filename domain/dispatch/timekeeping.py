@@ -110,7 +110,9 @@ class Timekeeper:
             return at
         return self.calendar(Party.DEPARTMENT, at).next_working_moment(at)
 
-    def _start(self, stage: Stage, limit: Limit, rule: str, at: datetime, appointed_at: datetime | None = None) -> Clock:
+    def _start(
+        self, stage: Stage, limit: Limit, rule: str, at: datetime, appointed_at: datetime | None = None
+    ) -> Clock:
         return start_clock(
             stage,
             limit,

@@ -84,7 +84,9 @@ class Whistle(CaseAggregate):
             raise WrongState("The whistle has no appointment to move.", whistle=str(self.id))
         if act.at > self.appointed_at:
             raise TooLate(
-                "An appointment is moved before it is due.", whistle=str(self.id), appointed_at=self.appointed_at.isoformat()
+                "An appointment is moved before it is due.",
+                whistle=str(self.id),
+                appointed_at=self.appointed_at.isoformat(),
             )
 
     # Decisions.

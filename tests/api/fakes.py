@@ -7,13 +7,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID, uuid4
 
-from desk.desk import Done
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
 from api.app import create_app
 from api.deps import Deps, Limits
 from desk.actors import Actor
+from desk.desk import Done
 from shaoxiang.clock import SystemClock
 
 PERSON = UUID(int=7)

@@ -11,7 +11,9 @@ from limits import parse
 
 from api.app import create_app
 from api.deps import Deps, Limits
+from desk.unit import KINDS
 from domain.registry.organisations import City
+from projections.storage import ViewStore
 from shaoxiang.clock import VirtualClock
 from shaoxiang.parts import House, assemble, load_rules
 from shaoxiang.resources import load_city
@@ -20,8 +22,6 @@ from store.migrations import ACCESS, VAULT, migrate
 from store.photos import Photos
 from store.tokens import Tokens
 from store.vault import Vault, master_key
-from desk.unit import KINDS
-from projections.storage import ViewStore
 
 START = datetime.fromisoformat("2022-12-14T09:10:00+08:00")
 STREET, OTHER_STREET = "德胜街道", "新安街道"
@@ -99,7 +99,9 @@ class Tested:
 
     def filed(self) -> UUID:
         """A case that is filed."""
-        return self.do("command", f"/reports/{self.reported()}/case", {"item": "牌匾标识内容错误", "urgency": "general"})["case"]
+        return self.do(
+            "command", f"/reports/{self.reported()}/case", {"item": "牌匾标识内容错误", "urgency": "general"}
+        )["case"]
 
     def whistled(self) -> tuple[UUID, UUID]:
         """A case with a whistle to two departments: the lead's response and the supporting one's."""

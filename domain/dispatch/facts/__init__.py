@@ -1,0 +1,1 @@
+"""What can happen, aggregate by aggregate: the facts that the log keeps."""

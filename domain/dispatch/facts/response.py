@@ -48,8 +48,9 @@ class ArrivalMissed(CaseAggregate.Event):
 
 
 class DisposalMissed(CaseAggregate.Event):
-    """超时: no completion stood at the due time. `lapsed_extension` is true where a request was pending;
-    `criticise_at` is when written criticism falls due, where it may.
+    """超时: no completion stood at the due time.
+
+    `lapsed_extension` is true where a request was pending; `criticise_at` is when written criticism falls due.
     """
 
     TOPIC: ClassVar[str] = "response.disposal-missed.v1"

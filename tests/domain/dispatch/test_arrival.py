@@ -112,6 +112,9 @@ def test_signing_opens_the_window_for_a_return() -> None:
 def test_a_response_is_signed_once_and_not_after_its_release() -> None:
     given(called(), signed()).when(signed("13:30")).refuses(AlreadyDone)
     given(called(), released()).when(signed("13:40")).refuses(WrongState)
+    given(called(), signed(), released()).when(signed("13:40")).refuses(WrongState)
+    never = (fired("2022-12-21 17:30"), lambda response: disposal.default(response, act("2022-12-22 09:00")))
+    given(called(), *never).when(signed("2022-12-22 10:00")).refuses(WrongState)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +143,7 @@ def test_who_waits_for_confirmation_may_check_in_again_with_a_position_only() ->
 def test_a_check_in_wants_a_signature_a_near_place_and_a_credible_device() -> None:
     given(called()).when(checked_in()).refuses(WrongState)
     given(called(), released()).when(checked_in()).refuses(WrongState)
+    given(called(), *ARRIVED, released("14:30")).when(checked_in("14:40")).refuses(WrongState)
     given(called(), *ARRIVED).when(checked_in("14:40")).refuses(AlreadyDone)
     ready = given(called(), signed())
     ready.when(checked_in(place=FAR)).refuses(TooFar)

@@ -1,0 +1,40 @@
+"""What the desk reaches for: the log, the rules, the city, and where identities and photos lie."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from domain.policy.rules import Rules
+from domain.registry.organisations import City
+from store.log import EventLog
+
+
+class Vault(Protocol):
+    """Where identities lie."""
+
+    def register(self, person_id: UUID, name: str, phone: str | None) -> object:
+        """Keep an identity under the person's own key; doing it twice changes nothing."""
+
+    def erase(self, person_id: UUID) -> object:
+        """Destroy the person's key; doing it twice changes nothing."""
+
+
+class Photos(Protocol):
+    """Where photos lie."""
+
+    def exists(self, content_hash: str) -> bool:
+        """Whether a photo of that content was uploaded."""
+
+
+@dataclass(frozen=True)
+class World:
+    """Handed in by wiring. Without a vault identities are dropped, without photos any hash is taken, as in a play."""
+
+    log: EventLog
+    rules: Rules
+    city: City
+    now: Callable[[], datetime]
+    vault: Vault | None = None
+    photos: Photos | None = None
