@@ -25,6 +25,7 @@ from api.routes import (
     people,
     reports,
     responses,
+    timeliness,
     whistles,
 )  # fmt: skip
 from api.routes.photos import router_of_photos
@@ -57,7 +58,7 @@ def create_app(deps: Deps) -> FastAPI:
     for module in COMMAND_ROUTERS:
         app.include_router(module.router, prefix=PREFIX, max_body_size=limit)
     app.include_router(router_of_photos(deps.limits.photo_at_most), prefix=PREFIX)
-    for module in (house, lists, files, events):
+    for module in (house, lists, files, timeliness, events):
         app.include_router(module.router, prefix=PREFIX)
     app.include_router(health.router)
     problems.install(app)

@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 from fastapi import APIRouter, Body, Depends, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.models import Example
 from pydantic import BaseModel, Field, ValidationError
 
 from api.deps import Deps
@@ -141,7 +142,7 @@ def _strictly(body: Arguments, raw: bytes) -> Arguments:
 
 def _endpoint(row: Row) -> Callable[..., Any]:
     command = COMMANDS[row.command]
-    examples = {"example": {"summary": _summary(row), "value": EXAMPLES[row.command]}}
+    examples: dict[str, Example] = {"example": {"summary": _summary(row), "value": EXAMPLES[row.command]}}
     # A command without arguments may come without a body.
     given = (
         Body(Nothing(), openapi_examples=examples) if command.arguments is Nothing else Body(openapi_examples=examples)

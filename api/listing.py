@@ -102,7 +102,8 @@ def _condition(table: Table, column: str, value: Any, timed: str | None) -> Colu
         return table.c[timed] >= micros(value)
     if timed is not None and column == "until":
         return table.c[timed] <= micros(value)
-    return table.c[column] == value
+    equal: ColumnElement[bool] = table.c[column] == value
+    return equal
 
 
 def in_scope(view: ViewTable, scope: Scope) -> ColumnElement[bool]:

@@ -48,6 +48,7 @@ Word = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_not_b
 Text = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_not_blank)]
 PhotoHash = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_not_blank)]
 Moment = Annotated[AwareDatetime, AfterValidator(_this_century)]
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 Photos = Annotated[tuple[PhotoHash, ...], Field(max_length=50)]
 Departments = Annotated[tuple[Word, ...], Field(max_length=30)]
 Officers = Annotated[tuple[Word, ...], Field(max_length=50)]
@@ -346,8 +347,8 @@ class IssueCertificate(Arguments):
     """发证: valid through the last day named."""
 
     number: Word
-    valid_from: Moment | None = None
-    valid_until: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    valid_from: Day | None = None
+    valid_until: Day
 
 
 class PostOfficer(Arguments):
@@ -355,13 +356,13 @@ class PostOfficer(Arguments):
 
     street: Word
     weight: Word
-    since: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    since: Day
 
 
 class EndPosting(Arguments):
     """结束派驻."""
 
-    until: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    until: Day
 
 
 class AnnualScore(Arguments):

@@ -23,7 +23,7 @@ from desk.handlers import Handlers, cases, evaluations, people, reports, respons
 from desk.permissions import permit
 from desk.unit import BY_KIND, Unit
 from desk.world import World
-from domain.dispatch import dunning
+from domain.dispatch import dunning, oversight
 from domain.dispatch.case import Case
 from domain.dispatch.evaluation import Evaluation
 from domain.dispatch.interview import Interview
@@ -192,8 +192,8 @@ class Desk:
         """Record what is overdue on a stream at the act's time, with all that follows."""
         first = len(target.pending_events)
         keeper = _keeper(unit, target)
-        if isinstance(target, Case) and target.resumption_is_due(act.at):
-            target.resume(act, keeper, automatic=True)
+        if isinstance(target, Case) and oversight.resumption_is_due(target, act.at):
+            oversight.resume(target, act, keeper, automatic=True)
             consequences.resumed(unit, target, act)
         if isinstance(target, Response):
             dunning.fire(target, act, keeper)

@@ -178,16 +178,18 @@ class Kind:
     INTERVIEW = 5
 
 
-def new_family(at: datetime) -> UUID:
+def new_family(at: datetime, bits: int | None = None) -> UUID:
     """The id of a new report, UUIDv7-like: 48 bits of milliseconds, version, 42 random bits, and four bytes of zero.
 
     All streams of the case that may grow from it share its first twelve bytes, so that one case's events can be
-    found, partitioned and parked together by prefix.
+    found, partitioned and parked together by prefix. `bits` stand in for the random ones where the same matter must
+    get the same id again, as when it is imported twice.
     """
     milliseconds = int(at.astimezone(UTC).timestamp() * 1000)
+    high, low = divmod(secrets.randbits(42) if bits is None else bits & 0x3FF_FFFF_FFFF, 1 << 30)
     value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80
-    value |= 0x7 << 76 | secrets.randbits(12) << 64
-    value |= 0b10 << 62 | secrets.randbits(30) << 32
+    value |= 0x7 << 76 | high << 64
+    value |= 0b10 << 62 | low << 32
     return UUID(int=value)
 
 

@@ -166,6 +166,8 @@ FOLDS: dict[type[Fact], Fold] = {
     interviews.InterviewHeld: Fold("held", ("minutes",), "held_at"),
     interviews.InterviewLimitMet: Fold(stamp="limit_met_at"),
     interviews.InterviewLimitMissed: NOTED,
+    interviews.InterviewPaused: Fold(sets={"paused": True}),
+    interviews.InterviewResumed: Fold(sets={"paused": False}),
     interviews.InterviewRectified: Fold("rectified", ("evidence",), "rectified_at"),
     interviews.InterviewExpired: Fold("expired", stamp="expired_at"),
 }

@@ -176,8 +176,8 @@ class Counting:
             self.change(event, rows, key, void=True)
 
     def closed(self, event: Event, rows: Rows) -> None:
-        """Closed, and by when it should have been."""
-        due = micros_of(event["due_to_close"]) if event["due_to_close"] else event.at
+        """Closed, and by when it should have been; an imported case may have had no time to be closed by."""
+        due = micros_of(event["due_to_close"]) if event["due_to_close"] else None
         callback = self._mark(event, Stage.CALLBACK)
         changes = {"closed": True, "on_time": event["on_time"], "close_due": due}
         self.change(event, rows, event.case, callback=callback, **changes)

@@ -87,6 +87,11 @@ def withdrawn(event: Event, rows: Rows) -> None:
     _interview(event, rows).update(state="withdrawn", ended_at=event.at, withdrawn_because=event["because"])
 
 
+def limit_moved(event: Event, rows: Rows) -> None:
+    """The case was suspended or resumed, and the limit with it."""
+    _interview(event, rows)
+
+
 def limit_met(event: Event, rows: Rows) -> None:
     """The case was finished."""
     _interview(event, rows)["limit_met_at"] = event.at
@@ -117,6 +122,8 @@ HANDLES: dict[str, Handler] = {
         (facts.InterviewHeld, reaches("held", "held_at", "minutes")),
         (facts.InterviewLimitMet, limit_met),
         (facts.InterviewLimitMissed, limit_missed),
+        (facts.InterviewPaused, limit_moved),
+        (facts.InterviewResumed, limit_moved),
         (facts.InterviewRectified, reaches("rectified", "ended_at", "evidence")),
         (facts.InterviewExpired, reaches("expired", "ended_at")),
         (standing.LadderStepReached, step_reached),

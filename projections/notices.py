@@ -227,7 +227,8 @@ IGNORES = topics.of("whistle", "person") | topics.named(
     evaluations.SatisfactionTaken, evaluations.SatisfactionLapsed, evaluations.EvaluationServed,
     evaluations.ObjectionRaised, evaluations.ObjectionReplied, evaluations.ReviewRequested, evaluations.ReviewDecided,
     evaluations.EvaluationFinalised, evaluations.CommendationProposed, evaluations.CriticismProposed,
-    interviews.InterviewLimitMet, interviews.InterviewRectified,
+    interviews.InterviewPaused, interviews.InterviewResumed, interviews.InterviewLimitMet,
+    interviews.InterviewRectified,
     standings.StandingOpened, standings.MarkEntered, standings.MarkStruck,
 )  # fmt: skip
 

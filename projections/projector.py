@@ -6,7 +6,8 @@ case's later events wait behind it, an alarm is raised, and every other case goe
 """
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -145,36 +146,36 @@ class Projector:
             return position
 
     def _fold(self, limit: int) -> int:
-        with self.store.writing() as db:
+        with self._writing() as db:
             batch = self._next(db, limit)
-            if not batch.raws and not batch.aside:
-                self._reached(batch.position)
-                return 0
-            self._put(db, batch.raws)
-            for raw, case in batch.aside:
-                self._aside(db, raw, case, None)
-            self.store.move(db, self.views, batch.position)
-        self._settle()
+            if batch.raws or batch.aside:
+                self._put(db, batch.raws)
+                for raw, case in batch.aside:
+                    self._aside(db, raw, case, None)
+                self.store.move(db, self.views, batch.position)
         self._reached(batch.position)
         return len(batch.raws) + len(batch.aside)
 
-    def _put(self, db: Connection, raws: Iterable[RawEvent]) -> None:
-        """Fold events and write what they changed."""
-        self._rows.loader = self._tables.loader(db)
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A transaction that folds. What is changed in memory is taken for stored only once it is."""
         try:
-            with undisturbed():
-                self._folder.fold(raws, self._rows)
-                self._tables.write(db, self._rows)
+            with self.store.writing() as db:
+                yield db
         except BaseException:
-            # What is half changed in memory must not be mistaken for what is stored.
             self._rows.forget()
             raise
-
-    def _settle(self) -> None:
         if self._rows.cases > CACHED_CASES:
             self._rows.forget()
         else:
             self._rows.settle()
+
+    def _put(self, db: Connection, raws: Iterable[RawEvent]) -> None:
+        """Fold events and write what they changed."""
+        self._rows.loader = self._tables.loader(db)
+        with undisturbed():
+            self._folder.fold(raws, self._rows)
+            self._tables.write(db, self._rows)
 
     def _next(self, db: Connection, limit: int) -> _Batch:
         """The next events, those of parked cases apart."""
@@ -229,13 +230,12 @@ class Projector:
         raws = (raw for position in positions for raw in self.source.raw(position - 1, 1))
         self._rows.forget()
         try:
-            with self.store.writing() as db:
+            with self._writing() as db:
                 self._put(db, raws)
                 db.execute(PARKED.delete().where(PARKED.c.case_id == case))
         except PoisonError as poison:
             log.warning("case stays parked", case=case, error=str(poison))
             return False
-        self._settle()
         return True
 
     def _reached(self, position: int) -> None:

@@ -1,13 +1,12 @@
 """The case file and its parts, the timeline, and why a deadline is what it is."""
 
-import json
 from collections.abc import Iterable
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from api.deps import Deps
 from api.identity import Parts
@@ -15,13 +14,15 @@ from api.listing import shown
 from api.problems import declared
 from api.reading import Reader
 from api.sight import must_see, seen
+from desk.commands import Moment
 from desk.permissions import Sight
 from domain.errors import NotPermitted, Unknown
+from domain.kernel import case_of
 from domain.policy.deadlines import Clock, Stage
 from domain.policy.explain import Segment, explain
-from projections.case_file import CASE_FILE
-from projections.events import PREFIX, case_of
+from projections import files
 from projections.history import HISTORY
+from projections.times import micros
 
 __all__ = ["router"]
 
@@ -93,7 +94,7 @@ def case_file(target: Annotated[UUID, Path(alias="id")], response: Response, dep
     """The case with its reports, whistles, responses, evaluations and interviews. The ETag is the case's own."""
     with deps.views.reading() as db:
         reader = must_see(deps, db, who.actor, target)
-        parts = _parts(deps, db, reader, case_of(str(target)))
+        parts = _parts(deps, db, reader, target)
     case = _only(parts, target, "case")
     response.headers["ETag"] = f'"{case.version}"'
     return CaseFile(case=case, **{f"{kind}s": _of(parts, kind) for kind in KINDS})
@@ -121,7 +122,7 @@ def response_file(
     """The response with its evaluation and interviews. The ETag is the response's own."""
     with deps.views.reading() as db:
         reader = must_see(deps, db, who.actor, target)
-        parts = _parts(deps, db, reader, case_of(str(target)))
+        parts = _parts(deps, db, reader, target)
     found = _only(parts, target, "response")
     response.headers["ETag"] = f'"{found.version}"'
     mine = [part for part in parts if str((part.model_extra or {}).get("response")) == str(target)]
@@ -131,13 +132,13 @@ def response_file(
 
 
 @router.get("/cases/{id}/timeline", operation_id="timeline", summary="What happened in a case", responses=SAID)
-def timeline(target: Annotated[UUID, Path(alias="id")], deps: Parts, who: Reader) -> Timeline:
-    """Every event of the case that the reader may see, in order, without anybody's identity."""
+def timeline(
+    target: Annotated[UUID, Path(alias="id")], deps: Parts, who: Reader, as_of: Moment | None = None
+) -> Timeline:
+    """Every event of the case that the reader may see, in order, up to `as_of`, without anybody's identity."""
     with deps.views.reading() as db:
         reader = must_see(deps, db, who.actor, target)
-        table = HISTORY.table
-        query = select(table).where(table.c.case_id == case_of(str(target))).order_by(table.c.position)
-        rows = [dict(row) for row in db.execute(query).mappings()]
+        rows = files.timeline(db, target, None if as_of is None else micros(as_of))
         visible = seen(db, reader, {row["stream"] for row in rows})
     return Timeline(items=[_happening(row, reader) for row in rows if row["stream"] in visible])
 
@@ -159,7 +160,7 @@ def why(
     kind = collection.removesuffix("s")
     with deps.views.reading() as db:
         reader = must_see(deps, db, who.actor, target)
-        part = _only(_parts(deps, db, reader, case_of(str(target))), target, kind)
+        part = _only(_parts(deps, db, reader, target), target, kind)
     clock = part.clocks.get(stage)
     if clock is None:
         raise Unknown(f"The {kind} {target} has no clock for {stage}; it has {', '.join(part.clocks) or 'none'}.")
@@ -169,40 +170,39 @@ def why(
 def _single(deps: Deps, who: Reader, response: Response, target: UUID, kind: str) -> Part:
     with deps.views.reading() as db:
         reader = must_see(deps, db, who.actor, target)
-        part = _only(_parts(deps, db, reader, case_of(str(target))), target, kind)
+        part = _only(_parts(deps, db, reader, target), target, kind)
     response.headers["ETag"] = f'"{part.version}"'
     return part
 
 
-def _parts(deps: Deps, db: Connection, reader: Sight, case: str) -> list[Part]:
-    """Every stream of the case that the reader may see, as it is shown."""
-    column = CASE_FILE.table.c
-    query = select(CASE_FILE.table).where(column.id >= case[:PREFIX], column.id < case[:PREFIX] + "~")
-    rows = [dict(row) for row in db.execute(query.order_by(column.id)).mappings()]
-    visible = seen(db, reader, {row["id"] for row in rows})
-    return [_part(deps, reader, row) for row in rows if row["id"] in visible]
+def _parts(deps: Deps, db: Connection, reader: Sight, member: UUID) -> list[Part]:
+    """Every stream of the case that the reader may see, as it is shown; a merged report goes with the case."""
+    found = files.case_file(db, member)
+    own = {str(part.id) for part in found if case_of(part.id) == case_of(member)}
+    visible = seen(db, reader, own)
+    return [_part(deps, reader, part) for part in found if str(part.id) in visible or str(part.id) not in own]
 
 
-def _part(deps: Deps, reader: Sight, row: dict[str, Any]) -> Part:
-    document = json.loads(row["document"])
+def _part(deps: Deps, reader: Sight, part: files.Part) -> Part:
+    document = dict(part.document)
     for field in IDENTITIES:
         person = document.pop(field, None)
         # Who reported, or is complained about, is shown masked to those who call back, and to nobody else.
         if person is not None and reader.identities:
             masked = deps.vault.masked(UUID(person))
             document[field] = {"name": masked.name, "phone": masked.phone, "erased": masked.erased}
-    return Part(id=row["id"], aggregate=row["kind"], version=row["version"], **document)
+    return Part(id=part.id, aggregate=part.kind, version=part.version, **document)
 
 
 def _happening(row: dict[str, Any], reader: Sight) -> Happening:
     found = shown(HISTORY, row, ("facts", "rules"))
-    facts = json.loads(row["facts"])
+    facts = dict(row["facts"])
     for field in IDENTITIES:
         facts.pop(field, None)
     if "department" in reader.scope and row["kind"] == "report":
         # The party complained about must not learn from the timeline who it was that reported.
         found["actor"] = None
-    return Happening(**found, facts=facts, rules=json.loads(row["rules"]))
+    return Happening(**found, facts=facts, rules=row["rules"])
 
 
 def _of(parts: Iterable[Part], kind: str) -> list[Part]:

@@ -4,7 +4,6 @@ Each is a row of `LISTS`; one function makes the endpoint from it.
 """
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Query, Request, Response
@@ -18,6 +17,7 @@ from api.problems import declared
 from api.reading import Reader
 from api.sight import must_see_cases, must_see_outcomes
 from desk.actors import Actor, Role
+from desk.commands import Moment
 from desk.permissions import Sight
 from domain.errors import NotPermitted
 from projections.board import BOARD
@@ -91,8 +91,8 @@ def _filters_of(row: Row) -> type[BaseModel]:
         kind: Any = bool if isinstance(columns[name].type, Boolean) else Annotated[str, Query(max_length=100)]
         fields[name] = (kind | None, None)
     if row.listing.table.name in TIMED:
-        fields["since"] = (datetime | None, None)
-        fields["until"] = (datetime | None, None)
+        fields["since"] = (Moment | None, None)
+        fields["until"] = (Moment | None, None)
     return create_model(f"{row.name.capitalize()}Filters", **fields)
 
 

@@ -24,7 +24,7 @@ from desk.commands import (
 from desk.handlers import Handler, Handlers, no_guard
 from desk.handlers.reports import citizen, find_item, make_case, make_report
 from desk.unit import Unit, direct_id, response_id
-from domain.dispatch import disposal
+from domain.dispatch import disposal, oversight
 from domain.dispatch.case import Case
 from domain.dispatch.response import Response, ResponseState
 from domain.dispatch.values import Dispatch, Part, Release
@@ -240,29 +240,29 @@ def progress(unit: Unit, case: Case, given: ReportProgress) -> None:
 
 def review(unit: Unit, case: Case, given: Nothing) -> None:
     """法制审核."""
-    case.pass_legal_review(unit.act, unit.keeper())
+    oversight.pass_legal_review(case, unit.act, unit.keeper())
 
 
 def order_rectification(unit: Unit, case: Case, given: OrderRectification) -> None:
     """责令改正: the party's name goes to the vault."""
     party = citizen(unit, Citizen(name=given.party), "party")
-    case.order_rectification(party, given.comply_by, unit.act, unit.keeper())
+    oversight.order_rectification(case, party, given.comply_by, unit.act, unit.keeper())
 
 
 def comply(unit: Unit, case: Case, given: Nothing) -> None:
     """已改正."""
-    case.comply(unit.act, unit.keeper())
+    oversight.comply(case, unit.act, unit.keeper())
 
 
 def suspend(unit: Unit, case: Case, given: SuspendCase) -> None:
     """挂账: all clocks of the case pause in the same transaction."""
-    case.suspend(given.reason, given.resume_at, unit.act, unit.keeper())
+    oversight.suspend(case, given.reason, given.resume_at, unit.act, unit.keeper())
     consequences.suspended(unit, case, unit.act)
 
 
 def resume(unit: Unit, case: Case, given: Nothing) -> None:
     """恢复."""
-    case.resume(unit.act, unit.keeper())
+    oversight.resume(case, unit.act, unit.keeper())
     consequences.resumed(unit, case, unit.act)
 
 
@@ -274,17 +274,17 @@ def called_departments(unit: Unit, case: Case) -> list[str]:
 
 def order_supervision(unit: Unit, case: Case, given: Nothing) -> None:
     """督办."""
-    case.order_supervision(called_departments(unit, case), unit.act)
+    oversight.order_supervision(case, called_departments(unit, case), unit.act)
 
 
 def list_case(unit: Unit, case: Case, given: ListCase) -> None:
     """挂牌."""
-    case.list_publicly(given.limit_at, called_departments(unit, case), unit.act, unit.keeper())
+    oversight.list_publicly(case, given.limit_at, called_departments(unit, case), unit.act, unit.keeper())
 
 
 def delist(unit: Unit, case: Case, given: Nothing) -> None:
     """摘牌."""
-    case.delist(called_departments(unit, case), unit.act)
+    oversight.delist(case, called_departments(unit, case), unit.act)
 
 
 # The end, and after it.
@@ -304,7 +304,8 @@ def may_close(unit: Unit, case: Case) -> None:
 def close(unit: Unit, case: Case, given: Nothing) -> None:
     """结案: EVALUATE and CALLBACK start."""
     done = [each for each in unit.responses_of(case) if each.is_done]
-    due = max((disposal.verify_due(each, unit.keeper_of(each)) for each in done), default=None)
+    dues = (disposal.verify_due(each, unit.keeper_of(each)) for each in done)
+    due = max((each for each in dues if each is not None), default=None)
     report = unit.report_of(case)
     case.close(due, (report.id, *report.absorbed), unit.act, unit.keeper(street=case.street))
     for response in done:
@@ -354,14 +355,14 @@ HANDLERS: Handlers = {
     "push_case": Handler(lambda unit, case: case.may_be_whistled(), push),
     "correct_case": Handler(may_correct, correct),
     "report_progress": Handler(lambda unit, case: case.may_report_progress(), progress),
-    "pass_legal_review": Handler(lambda unit, case: case.may_be_reviewed(), review),
-    "order_rectification": Handler(lambda unit, case: case.may_be_ordered_right(), order_rectification),
-    "confirm_compliance": Handler(lambda unit, case: case.may_comply(), comply),
-    "suspend_case": Handler(lambda unit, case: case.may_suspend(), suspend),
-    "resume_case": Handler(lambda unit, case: case.may_resume(), resume),
-    "order_supervision": Handler(lambda unit, case: case.may_be_ordered(), order_supervision),
-    "list_case": Handler(lambda unit, case: case.may_be_listed(), list_case),
-    "delist_case": Handler(lambda unit, case: case.may_be_delisted(), delist),
+    "pass_legal_review": Handler(lambda unit, case: oversight.may_review(case), review),
+    "order_rectification": Handler(lambda unit, case: oversight.may_order_rectification(case), order_rectification),
+    "confirm_compliance": Handler(lambda unit, case: oversight.may_comply(case), comply),
+    "suspend_case": Handler(lambda unit, case: oversight.may_suspend(case), suspend),
+    "resume_case": Handler(lambda unit, case: oversight.may_resume(case), resume),
+    "order_supervision": Handler(lambda unit, case: oversight.may_order_supervision(case), order_supervision),
+    "list_case": Handler(lambda unit, case: oversight.may_list(case), list_case),
+    "delist_case": Handler(lambda unit, case: oversight.may_delist(case), delist),
     "close_case": Handler(may_close, close),
     "rate": Handler(lambda unit, case: case.may_be_rated(unit.act), rate),
     "reopen_case": Handler(lambda unit, case: case.may_reopen(unit.act, unit.keeper()), reopen),

@@ -1,6 +1,6 @@
 """Commands on officers: register, certify, post, score, assess."""
 
-from datetime import date, datetime
+from datetime import date
 
 from desk.commands import AnnualScore, AssessYear, EndPosting, IssueCertificate, PostOfficer, RegisterPerson
 from desk.handlers import Handler, Handlers, no_guard
@@ -23,7 +23,7 @@ def register(unit: Unit, target: None, given: RegisterPerson) -> None:
 
 def certify(unit: Unit, person: Person, given: IssueCertificate) -> None:
     """发证."""
-    since = given.valid_from.date() if isinstance(given.valid_from, datetime) else None
+    since = _day(given.valid_from) if given.valid_from is not None else None
     person.issue_certificate(given.number, since, _day(given.valid_until), unit.act)
 
 

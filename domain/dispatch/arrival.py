@@ -39,17 +39,19 @@ def may_sign(response: Response) -> None:
 
 
 def sign(response: Response, act: Act, keeper: Timekeeper) -> None:
-    """签收: SIGN stops, and the window for asking for a return begins."""
+    """签收: SIGN stops, and the window for asking for a return begins. Without a clock (imported) it is on time."""
     may_sign(response)
-    clock = response.clocks[Stage.SIGNATURE].meet(act.at)
-    arrival_due = response.clocks[Stage.ARRIVAL].due_at
+    clocks, arrival_due = response.met(Stage.SIGNATURE, act), response.due(Stage.ARRIVAL)
     window = keeper.start(Stage.RETURN, act.at, response.urgency)
+    band = Band.ON_TIME
+    if clocks and arrival_due is not None:
+        band = signature_band(clocks[0], arrival_due)
     response.record(
         ResponseSigned,
         act,
-        on_time=clock.missed_at is None,
-        band=signature_band(clock, arrival_due),
-        clocks=(clock, window),
+        on_time=all(clock.missed_at is None for clock in clocks),
+        band=band,
+        clocks=(*clocks, window),
     )
 
 
@@ -113,9 +115,9 @@ def check_in(
     if place is None:
         response.record(ArrivalRecorded, act, arrived_at=None, on_time=None, band=None, **facts)
         return
-    clock, band = _judge(response, act.at, keeper)
+    clocks, band = _judge(response, act.at, keeper)
     response.record(
-        ArrivalRecorded, act, arrived_at=act.at, on_time=band is Band.ON_TIME, band=band, clocks=(clock,), **facts
+        ArrivalRecorded, act, arrived_at=act.at, on_time=band is Band.ON_TIME, band=band, clocks=clocks, **facts
     )
 
 
@@ -134,9 +136,9 @@ def confirm(response: Response, at: datetime | None, act: Act, keeper: Timekeepe
     assert response.check_in is not None
     arrived_at = at or response.check_in.device_at or response.check_in.received_at
     _within(response, arrived_at, act)
-    clock, band = _judge(response, arrived_at, keeper)
+    clocks, band = _judge(response, arrived_at, keeper)
     response.record(
-        ArrivalConfirmed, act, arrived_at=arrived_at, on_time=band is Band.ON_TIME, band=band, clocks=(clock,)
+        ArrivalConfirmed, act, arrived_at=arrived_at, on_time=band is Band.ON_TIME, band=band, clocks=clocks
     )
 
 
@@ -151,9 +153,9 @@ def correct(response: Response, at: datetime, reason: str, act: Act, keeper: Tim
     """到场更正: the arrival is judged again by the time given."""
     may_correct(response)
     _within(response, at, act)
-    clock, band = _judge(response, at, keeper)
+    clocks, band = _judge(response, at, keeper)
     response.record(
-        ArrivalCorrected, act, arrived_at=at, on_time=band is Band.ON_TIME, band=band, reason=reason, clocks=(clock,)
+        ArrivalCorrected, act, arrived_at=at, on_time=band is Band.ON_TIME, band=band, reason=reason, clocks=clocks
     )
 
 
@@ -223,9 +225,12 @@ def enforce(
     )
 
 
-def _judge(response: Response, arrived_at: datetime, keeper: Timekeeper) -> tuple[Clock, Band]:
-    clock = response.clocks[Stage.ARRIVAL].meet(arrived_at)
-    return clock, arrival_band(clock, keeper.rules.calendar_of(clock))
+def _judge(response: Response, arrived_at: datetime, keeper: Timekeeper) -> tuple[tuple[Clock, ...], Band]:
+    """ARRIVAL as met at a moment, and how it was kept. Without a clock (imported) an arrival is on time."""
+    if (clock := response.clocks.get(Stage.ARRIVAL)) is None:
+        return (), Band.ON_TIME
+    met = clock.meet(arrived_at)
+    return (met,), arrival_band(met, keeper.rules.calendar_of(met))
 
 
 def _within(response: Response, at: datetime, act: Act) -> None:

@@ -24,16 +24,14 @@ from domain.dispatch.facts.case import (
     LegalReviewPassed,
     ListingMissed,
     ProgressReported,
-    RectificationComplied,
     RectificationExpired,
-    RectificationOrdered,
     ReporterRated,
     SupervisionDelisted,
     SupervisionListed,
     SupervisionOrdered,
     WhistleDrafted,
 )
-from domain.dispatch.timekeeping import Party, Timekeeper
+from domain.dispatch.timekeeping import Timekeeper
 from domain.dispatch.values import Dispatch, Place, Satisfaction
 from domain.errors import AlreadyDone, Invalid, TooLate, WrongState
 from domain.kernel import Act, CaseAggregate, Meta, event
@@ -126,13 +124,13 @@ class Case(CaseAggregate):
     def is_under_way(self) -> None:
         """Refuse on a closed or cancelled case."""
         if self.way not in UNDER_WAY:
-            raise self._wrong("it must be under way")
+            raise self.wrong("it must be under way")
 
     def is_running(self) -> None:
         """Refuse on a closed, cancelled or suspended case."""
         self.is_under_way()
         if self.suspended:
-            raise self._wrong("resume it first")
+            raise self.wrong("resume it first")
 
     def may_be_whistled(self) -> None:
         """Refuse unless the case is filed and not yet routed."""
@@ -140,7 +138,7 @@ class Case(CaseAggregate):
             raise AlreadyDone("A whistle was blown for this case already.", case=str(self.id))
         self.is_running()
         if self.way is not CaseState.FILED:
-            raise self._wrong("a whistle is blown on a filed case only")
+            raise self.wrong("a whistle is blown on a filed case only")
 
     def may_be_routed_direct(self) -> None:
         """Refuse unless the case is filed and not yet routed."""
@@ -148,72 +146,18 @@ class Case(CaseAggregate):
             raise AlreadyDone("The case is handled directly already.", case=str(self.id))
         self.is_running()
         if self.way is not CaseState.FILED:
-            raise self._wrong("only a filed case can be routed")
+            raise self.wrong("only a filed case can be routed")
 
     def may_report_progress(self) -> None:
         """Refuse unless the street handles the case itself."""
         self.is_running()
         if self.way is not CaseState.DIRECT:
-            raise self._wrong("progress is reported on direct handling only")
-
-    def may_be_reviewed(self) -> None:
-        """Refuse once reviewed, or when the case is over."""
-        self.is_under_way()
-        if self.reviewed_by is not None:
-            raise AlreadyDone("The legal review was passed already.", case=str(self.id))
-
-    def may_be_ordered_right(self) -> None:
-        """Refuse while an order runs, or when the case is over."""
-        self.is_under_way()
-        clock = self.clocks.get(Stage.RECTIFICATION)
-        if clock is not None and clock.running:
-            raise AlreadyDone("The party is under an order already.", case=str(self.id))
-
-    def may_comply(self) -> None:
-        """Refuse unless an order to rectify is open."""
-        clock = self.clocks.get(Stage.RECTIFICATION)
-        if clock is None or not clock.open:
-            raise self._wrong("no order to rectify is open")
-
-    def may_suspend(self) -> None:
-        """Refuse a second suspension."""
-        self.is_under_way()
-        if self.suspended:
-            raise AlreadyDone("The case is suspended already.", case=str(self.id))
-        if self.was_suspended:
-            raise self._wrong("a case is suspended once only")
-
-    def may_resume(self) -> None:
-        """Refuse unless suspended."""
-        if not self.suspended:
-            if self.was_suspended:
-                raise AlreadyDone("The case was resumed already.", case=str(self.id))
-            raise self._wrong("it is not suspended")
-        self.is_under_way()
-
-    def may_be_ordered(self) -> None:
-        """Refuse a second order of supervision."""
-        self.is_under_way()
-        if self.ordered:
-            raise AlreadyDone("Supervision was ordered already.", case=str(self.id))
-
-    def may_be_listed(self) -> None:
-        """Refuse where listed."""
-        self.is_under_way()
-        if self.listed:
-            raise AlreadyDone("The case is listed already.", case=str(self.id))
-
-    def may_be_delisted(self) -> None:
-        """Refuse where not listed."""
-        if not self.listed:
-            if self.was_listed:
-                raise AlreadyDone("The case was delisted already.", case=str(self.id))
-            raise self._wrong("it is not listed")
+            raise self.wrong("progress is reported on direct handling only")
 
     def may_be_rated(self, act: Act) -> None:
         """Refuse before closing, twice, or after the window."""
         if self.way is not CaseState.CLOSED:
-            raise self._wrong("a reporter is called back when it is closed")
+            raise self.wrong("a reporter is called back when it is closed")
         if self.rated:
             raise AlreadyDone("The reporter's rating was taken already.", case=str(self.id))
         clock = self.clocks.get(Stage.CALLBACK)
@@ -225,7 +169,7 @@ class Case(CaseAggregate):
         if self.way is not CaseState.CLOSED:
             if self.reopened and self.way in UNDER_WAY:
                 raise AlreadyDone("The case is reopened already.", case=str(self.id))
-            raise self._wrong("only a closed case can be reopened")
+            raise self.wrong("only a closed case can be reopened")
         assert self.closed_at is not None
         latest = keeper.policy(act.at).latest_reopening(self.closed_at)
         if act.at > latest:
@@ -239,7 +183,7 @@ class Case(CaseAggregate):
             raise AlreadyDone("The case is closed already.", case=str(self.id))
         self.is_running()
         if self.way is CaseState.FILED:
-            raise self._wrong("it has not been routed")
+            raise self.wrong("it has not been routed")
 
     def may_cancel(self) -> None:
         """Refuse when it is over; arrivals are the desk's to ask."""
@@ -318,67 +262,6 @@ class Case(CaseAggregate):
             raise Invalid(f"Progress goes from {self.done} up to {of}; {done} does not fit.", done=self.done, of=of)
         self.record(ProgressReported, act, done=done, of=of)
 
-    def pass_legal_review(self, act: Act, keeper: Timekeeper) -> None:
-        """Supervision passes the case for forced measures; DISPATCH runs on."""
-        self.may_be_reviewed()
-        self.record(LegalReviewPassed, act, clocks=self._dispatch_resumed(act, keeper))
-
-    def order_rectification(self, party: UUID, comply_by: datetime, act: Act, keeper: Timekeeper) -> None:
-        """The party must comply by a time of its own; DISPATCH pauses until legal review or compliance."""
-        self.may_be_ordered_right()
-        if comply_by <= act.at:
-            raise Invalid("The time to comply by must lie ahead.", comply_by=comply_by.isoformat())
-        clock = keeper.start_until(Stage.RECTIFICATION, act.at, comply_by, "rectification/ordered")
-        pause = () if self.reviewed_by else self.paused(Stage.DISPATCH, act)
-        self.record(RectificationOrdered, act, party=party, comply_by=comply_by, clocks=(clock, *pause))
-
-    def comply(self, act: Act, keeper: Timekeeper) -> None:
-        """The party complied; DISPATCH runs on."""
-        self.may_comply()
-        clocks = (*self.met(Stage.RECTIFICATION, act), *self._dispatch_resumed(act, keeper))
-        self.record(RectificationComplied, act, clocks=clocks)
-
-    def suspend(self, reason: str, resume_at: datetime, act: Act, keeper: Timekeeper) -> None:
-        """Every clock of the case pauses until `resume_at`, at most the policy's longest suspension away."""
-        self.may_suspend()
-        latest = keeper.policy(act.at).latest_resumption(act.at, keeper.calendar(Party.COMMAND, act.at))
-        if not act.at < resume_at <= latest:
-            raise Invalid(
-                f"A suspension ends by {latest.isoformat()}, and not in the past.", resume_at=resume_at.isoformat()
-            )
-        clock = keeper.start_until(Stage.SUSPENSION, act.at, resume_at, "suspension/named")
-        pause = self.paused(Stage.DISPATCH, act)
-        self.record(CaseSuspended, act, reason=reason, resume_at=resume_at, clocks=(clock, *pause))
-
-    def resume(self, act: Act, keeper: Timekeeper, *, automatic: bool = False) -> None:
-        """Clocks run on, by command or by themselves. DISPATCH stays paused while a party is under an order."""
-        self.may_resume()
-        order = self.clocks.get(Stage.RECTIFICATION)
-        waits = order is not None and order.open and self.reviewed_by is None
-        dispatch = () if waits else self.resumed(Stage.DISPATCH, act, keeper)
-        clocks = (*self.met(Stage.SUSPENSION, act), *dispatch)
-        self.record(CaseResumed, act, automatic=automatic, clocks=clocks)
-
-    def order_supervision(self, departments: Sequence[str], act: Act) -> None:
-        """Put the case under supervision."""
-        self.may_be_ordered()
-        self.record(SupervisionOrdered, act, departments=tuple(departments))
-
-    def list_publicly(self, limit_at: datetime, departments: Sequence[str], act: Act, keeper: Timekeeper) -> None:
-        """List the case with a new limit, which never moves a deadline that stands."""
-        self.may_be_listed()
-        if limit_at <= act.at:
-            raise Invalid("The limit of a listing must lie ahead.", limit_at=limit_at.isoformat())
-        clock = keeper.start_until(Stage.LISTING, act.at, limit_at, "listing/named")
-        self.record(SupervisionListed, act, limit_at=limit_at, departments=tuple(departments), clocks=(clock,))
-
-    def delist(self, departments: Sequence[str], act: Act) -> None:
-        """Take the case off the list."""
-        self.may_be_delisted()
-        self.record(
-            SupervisionDelisted, act, departments=tuple(departments), clocks=self.stopped((Stage.LISTING,), act)
-        )
-
     def close(self, due_to_close: datetime | None, reports: Sequence[UUID], act: Act, keeper: Timekeeper) -> None:
         """Close; CALLBACK starts, and a rating of an earlier round may be replaced."""
         self.may_close()
@@ -426,12 +309,7 @@ class Case(CaseAggregate):
             if clocks := self.missed(stage, act.at):
                 self.record(fact, act, clocks=clocks)
 
-    def resumption_is_due(self, at: datetime) -> bool:
-        """Whether the suspension ends by itself now."""
-        clock = self.clocks.get(Stage.SUSPENSION)
-        return clock is not None and clock.overdue(at)
-
-    def _dispatch_resumed(self, act: Act, keeper: Timekeeper) -> tuple[Clock, ...]:
+    def dispatch_resumed(self, act: Act, keeper: Timekeeper) -> tuple[Clock, ...]:
         """DISPATCH running on after an order; while the case is suspended it waits for the resumption instead."""
         return () if self.suspended else self.resumed(Stage.DISPATCH, act, keeper)
 
@@ -439,7 +317,8 @@ class Case(CaseAggregate):
         clock = self.clocks.get(Stage.DISPATCH)
         return clock is None or clock.paused or (clock.missed_at is None and clock.on_time(act.at))
 
-    def _wrong(self, what: str) -> WrongState:
+    def wrong(self, what: str) -> WrongState:
+        """A refusal that names the case, its state, and what would be needed."""
         return WrongState(
             f"Case {self.number} is {self.state.value}: {what}.", case=str(self.id), state=self.state.value
         )

@@ -82,12 +82,13 @@ def recompute(
     keeper: Timekeeper,
 ) -> None:
     """The case was corrected: DISPOSAL is computed anew from its start, by the rules it started with."""
-    clock = response.disposal_clock()
-    policy = keeper.rules.policy_version(clock.policy)
-    calendar = keeper.rules.calendar_of(clock)
-    limit, rule = policy.disposal_limit(item_limit, urgency, clock.started_at, calendar)
-    moved = clock.recompute(limit, calendar, response.next_ref, rule, policy, act.at)
-    response.record(DeadlineRecomputed, act, urgency=urgency, item=item, place=place, clocks=(moved,))
+    clocks: tuple[Clock, ...] = ()
+    if (clock := response.disposal_clock()) is not None:
+        policy = keeper.rules.policy_version(clock.policy)
+        calendar = keeper.rules.calendar_of(clock)
+        limit, rule = policy.disposal_limit(item_limit, urgency, clock.started_at, calendar)
+        clocks = (clock.recompute(limit, calendar, response.next_ref, rule, policy, act.at),)
+    response.record(DeadlineRecomputed, act, urgency=urgency, item=item, place=place, clocks=clocks)
 
 
 def may_complete(response: Response) -> None:
@@ -104,13 +105,14 @@ def complete(response: Response, result: str, photos: Sequence[str], act: Act, k
     may_complete(response)
     disposal = response.disposal_clock()
     verification = keeper.start(Stage.VERIFICATION, act.at, response.urgency)
+    paused = () if disposal is None else (disposal.pause(act.at, response.next_ref),)
     response.record(
         CompletionSubmitted,
         act,
         result=result,
         photos=tuple(photos),
-        on_time=disposal.missed_at is None and disposal.on_time(act.at),
-        clocks=(disposal.pause(act.at, response.next_ref), verification),
+        on_time=disposal is None or (disposal.missed_at is None and disposal.on_time(act.at)),
+        clocks=(*paused, verification),
     )
 
 
@@ -126,15 +128,18 @@ def pass_verification(response: Response, act: Act, keeper: Timekeeper) -> None:
     """核查通过: the submission's time is the disposal time."""
     may_pass(response, act)
     assert response.completed_at is not None
-    disposal = response.disposal_clock().meet(response.completed_at)
-    band = disposal_band(disposal, keeper.rules.calendar_of(disposal), keeper.rules.rubric(act.at))
+    clocks: tuple[Clock, ...] = ()
+    band = Band.ON_TIME
+    if (clock := response.disposal_clock()) is not None:
+        clocks = (clock.meet(response.completed_at),)
+        band = disposal_band(clocks[0], keeper.rules.calendar_of(clock), keeper.rules.rubric(act.at))
     response.record(
         VerificationPassed,
         act,
         disposed_at=response.completed_at,
         on_time=band is Band.ON_TIME,
         band=band,
-        clocks=(disposal, *response.met(Stage.VERIFICATION, act), *response.stopped((Stage.ARBITRATION,), act)),
+        clocks=(*clocks, *response.met(Stage.VERIFICATION, act), *response.stopped((Stage.ARBITRATION,), act)),
     )
     if limits := response.met(Stage.REMINDER_LIMIT, act):
         response.record(LimitsMet, act, clocks=limits)
@@ -164,7 +169,7 @@ def may_request_extension(response: Response, act: Act, keeper: Timekeeper) -> N
         raise ExtensionLimit(f"At most {most} extensions, and none in an emergency.", granted=len(response.granted))
     if response.pending is not None:
         raise response.done_already("has asked for an extension")
-    disposal = response.disposal_clock()
+    disposal = _deadline(response)
     if disposal.missed_at is not None or act.at > disposal.due_at:
         raise TooLate("An extension is asked for before the due time.", due=disposal.due_at.isoformat())
 
@@ -172,7 +177,7 @@ def may_request_extension(response: Response, act: Act, keeper: Timekeeper) -> N
 def request_extension(response: Response, until: datetime, reason: str, act: Act, keeper: Timekeeper) -> None:
     """延期申请: later than the due time, by at most the original limit. The second is supervision's to grant."""
     may_request_extension(response, act, keeper)
-    disposal = response.disposal_clock()
+    disposal = _deadline(response)
     longest = disposal.longest_extension(keeper.rules.calendar_of(disposal))
     if until <= disposal.due_at:
         raise Invalid("An extension must end after the due time.", due=disposal.due_at.isoformat())
@@ -189,14 +194,14 @@ def may_rule_on_extension(response: Response, act: Act, keeper: Timekeeper, *, s
     if by_command is supervision:
         whose = "the command centre's" if by_command else "supervision's"
         raise NotPermitted(f"This extension is {whose} to rule on.", level=response.pending.level)
-    if act.at > response.disposal_clock().due_at:
+    if act.at > _deadline(response).due_at:
         raise TooLate("The request lapsed when the response fell due.", response=str(response.id))
 
 
 def grant_extension(response: Response, act: Act, keeper: Timekeeper) -> None:
     """延期批准: the granted time replaces the due time; one that a suspension has overtaken changes nothing."""
     assert response.pending is not None
-    disposal, pending = response.disposal_clock(), response.pending
+    disposal, pending = _deadline(response), response.pending
     until = max(pending.until, disposal.due_at)
     moved = disposal.extend(until, act.at, keeper.rules.calendar_of(disposal), response.next_ref)
     response.record(ExtensionGranted, act, until=until, level=pending.level, clocks=(moved,))
@@ -213,7 +218,7 @@ def may_default(response: Response) -> None:
         raise response.done_already("is defaulted")
     if response.state not in AT_WORK:
         raise response.wrong("only what has not been done is defaulted")
-    if response.disposal_clock().missed_at is None:
+    if _deadline(response).missed_at is None:
         raise response.wrong("disposal has not been missed")
 
 
@@ -256,8 +261,8 @@ def reopen(response: Response, item_limit: Limit | None, act: Act, keeper: Timek
 def facts_of(response: Response, reopened: tuple[str, ...]) -> Facts:
     """What the log says of the response, for its evaluation. DISPOSAL is the worst of the rounds."""
     return Facts(
-        signature=response.signature or Mark(band=Band.NEVER, event=_never(response, Stage.SIGNATURE)),
-        arrival=response.arrival or Mark(band=Band.NEVER, event=_never(response, Stage.ARRIVAL)),
+        signature=response.signature or _absent(response, Stage.SIGNATURE),
+        arrival=response.arrival or _absent(response, Stage.ARRIVAL),
         disposal=min(response.disposals, key=lambda mark: WORST_FIRST.index(mark.band)),
         failed_verifications=tuple(response.failures),
         reopened=reopened,
@@ -265,15 +270,30 @@ def facts_of(response: Response, reopened: tuple[str, ...]) -> Facts:
     )
 
 
-def verify_due(response: Response, keeper: Timekeeper) -> datetime:
-    """When a completion at the very due time would have to be verified: what a case's closing is due by."""
-    due = response.disposal_clock().due_at
-    return keeper.start(Stage.VERIFICATION, due, response.urgency).due_at
+def verify_due(response: Response, keeper: Timekeeper) -> datetime | None:
+    """When a completion at the very due time would have to be verified: what a case's closing is due by.
+
+    None for a response without a deadline (imported).
+    """
+    due = response.due(Stage.DISPOSAL)
+    return None if due is None else keeper.start(Stage.VERIFICATION, due, response.urgency).due_at
 
 
-def _never(response: Response, stage: Stage) -> str:
-    """The event that shows that something never came: its miss, else the end of the response."""
-    return response.missed_stages.get(stage) or response.disposals[-1].event
+def _absent(response: Response, stage: Stage) -> Mark:
+    """The mark of a signature or an arrival that never came, with the event that shows it: its miss, else the end.
+
+    Where no clock ever waited for it (imported), nothing was missed.
+    """
+    band = Band.NEVER if stage in response.clocks else Band.ON_TIME
+    return Mark(band=band, event=response.missed_stages.get(stage) or response.disposals[-1].event)
+
+
+def _deadline(response: Response) -> Clock:
+    """The clock of DISPOSAL; refuse where there is none, as on what was imported."""
+    clock = response.disposal_clock()
+    if clock is None:
+        raise response.wrong("it was imported without a deadline, so there is none to move or to miss")
+    return clock
 
 
 def _must_be_completed(response: Response) -> None:

@@ -1,5 +1,6 @@
 """What happens to a response by itself: misses, the yellow urge, reminders with quiet hours, written criticism."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from domain.dispatch.facts.response import (
@@ -17,16 +18,10 @@ from domain.dispatch.facts.response import (
 )
 from domain.dispatch.response import AT_WORK, Response, ResponseState
 from domain.dispatch.timekeeping import Timekeeper
-from domain.kernel import Act
-from domain.policy.deadlines import Stage, Urgency
+from domain.kernel import Act, CaseAggregate
+from domain.policy.deadlines import Clock, Stage, Urgency
 
-PLAIN_MISSES = (
-    (Stage.SIGNATURE, SignatureMissed),
-    (Stage.ARBITRATION, ArbitrationMissed),
-    (Stage.VERIFICATION, VerificationMissed),
-    (Stage.REMINDER_LIMIT, ReminderExpired),
-)
-"""Clocks whose miss is simply recorded."""
+Miss = Callable[[Response, Clock, Act, Timekeeper], None]
 
 YELLOW = (Stage.SIGNATURE, Stage.ARRIVAL, Stage.DISPOSAL)
 """Clocks that urge, once each, when they turn yellow."""
@@ -34,17 +29,9 @@ YELLOW = (Stage.SIGNATURE, Stage.ARRIVAL, Stage.DISPOSAL)
 
 def fire(response: Response, act: Act, keeper: Timekeeper) -> None:
     """Record what is overdue, in the order of the due times; then urge, remind and criticise."""
-    for stage, fact in PLAIN_MISSES:
-        if clocks := response.missed(stage, act.at):
-            response.record(fact, act, clocks=clocks)
-    if clocks := response.missed(Stage.ARRIVAL, act.at):
-        again_at = clocks[0].allowance_again(keeper.rules.calendar_of(clocks[0]))
-        response.record(ArrivalMissed, act, again_at=again_at, clocks=clocks)
-    if clocks := response.missed(Stage.DISPOSAL, act.at):
-        policy, calendar = keeper.policy(act.at), keeper.rules.calendar_of(clocks[0])
-        lapsed = response.pending is not None
-        criticise_at = None if response.is_direct else policy.criticism_at(clocks[0].due_at, calendar)
-        response.record(DisposalMissed, act, lapsed_extension=lapsed, criticise_at=criticise_at, clocks=clocks)
+    overdue = [clock for clock in response.clocks.values() if clock.stage in MISSES and clock.overdue(act.at)]
+    for clock in sorted(overdue, key=lambda each: (each.due_at, list(MISSES).index(each.stage))):
+        MISSES[clock.stage](response, clock.miss(), act, keeper)
     _nudge(response, act, keeper)
 
 
@@ -74,6 +61,38 @@ def withdraw_reminder(response: Response, because: str, act: Act) -> None:
     if response.reminder is not None:
         clocks = response.stopped((Stage.REMINDER_LIMIT,), act)
         response.record(ReminderWithdrawn, act, because=because, clocks=clocks)
+
+
+def _plain(fact: type[CaseAggregate.Event]) -> Miss:
+    """A miss that is simply recorded."""
+
+    def record(response: Response, missed: Clock, act: Act, keeper: Timekeeper) -> None:  # noqa: ARG001 - as its like
+        response.record(fact, act, clocks=(missed,))
+
+    return record
+
+
+def _arrival_missed(response: Response, missed: Clock, act: Act, keeper: Timekeeper) -> None:
+    again_at = missed.allowance_again(keeper.rules.calendar_of(missed))
+    response.record(ArrivalMissed, act, again_at=again_at, clocks=(missed,))
+
+
+def _disposal_missed(response: Response, missed: Clock, act: Act, keeper: Timekeeper) -> None:
+    calendar = keeper.rules.calendar_of(missed)
+    criticise_at = None if response.is_direct else keeper.policy(act.at).criticism_at(missed.due_at, calendar)
+    lapsed = response.pending is not None
+    response.record(DisposalMissed, act, lapsed_extension=lapsed, criticise_at=criticise_at, clocks=(missed,))
+
+
+MISSES: Mapping[Stage, Miss] = {
+    Stage.SIGNATURE: _plain(SignatureMissed),
+    Stage.ARRIVAL: _arrival_missed,
+    Stage.DISPOSAL: _disposal_missed,
+    Stage.ARBITRATION: _plain(ArbitrationMissed),
+    Stage.VERIFICATION: _plain(VerificationMissed),
+    Stage.REMINDER_LIMIT: _plain(ReminderExpired),
+}
+"""Stage → what its miss records. RETURN is a window that nobody misses."""
 
 
 def _nudge(response: Response, act: Act, keeper: Timekeeper) -> None:

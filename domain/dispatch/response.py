@@ -160,9 +160,9 @@ class Response(CaseAggregate):
         clock = self.clocks.get(stage)
         return clock.due_at if clock else None
 
-    def disposal_clock(self) -> Clock:
-        """The clock of DISPOSAL, which every response has."""
-        return self.clocks[Stage.DISPOSAL]
+    def disposal_clock(self) -> Clock | None:
+        """The clock of DISPOSAL, which every response has but an imported one: history starts no clock."""
+        return self.clocks.get(Stage.DISPOSAL)
 
     def wrong(self, what: str) -> WrongState:
         """A refusal that names the response's state and what would be needed."""

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.house import Tested, build
+from tests.api.house import Office, build
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[Tested]:
+def house(tmp_path: Path) -> Iterator[Office]:
     """A fresh house on disk."""
     tested = build(tmp_path)
     yield tested

@@ -49,7 +49,7 @@ CAST = {
 
 
 @dataclass
-class Tested:
+class Office:
     """The house, a client of its edge, and a token for everybody of the cast."""
 
     house: House
@@ -131,7 +131,7 @@ class Tested:
         return lead, support
 
 
-def build(folder: Path, **limits: Any) -> Tested:
+def build(folder: Path, **limits: Any) -> Office:
     """A house in a folder, with tokens for the cast."""
     city, clock = load_city(), VirtualClock(START)
     for name, schema in (("log.db", None), ("vault.db", VAULT), ("access.db", ACCESS)):
@@ -155,4 +155,4 @@ def build(folder: Path, **limits: Any) -> Tested:
         limits=Limits(**({"requests": parse("1000000/second"), "failed_logins": parse("1000000/second"),
                           "stream_at_most": 0.3, "stream_poll_every": 0.01} | limits)),
     )  # fmt: skip
-    return Tested(house, deps, clock, TestClient(create_app(deps)), secrets, persons, city)
+    return Office(house, deps, clock, TestClient(create_app(deps)), secrets, persons, city)

@@ -2,74 +2,89 @@
 
 import json
 import threading
-import time
+from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-from api.deps import Limits
-from tests.api.fakes import GOOD, STREAM, FakeDesk, FakeLog, client_of, edge
+import pytest
 
-OTHER = UUID("01890a5d-0000-7b74-8b2e-000000000000")
+from tests.api.house import PLACE, Office, build
 
 
 def received(text: str) -> list[dict[str, Any]]:
     return [json.loads(line.removeprefix("data: ")) for line in text.splitlines() if line.startswith("data: ")]
 
 
-def ids(text: str) -> list[str]:
-    return [line.removeprefix("id: ") for line in text.splitlines() if line.startswith("id: ")]
+def ids(text: str) -> list[int]:
+    return [int(line.removeprefix("id: ")) for line in text.splitlines() if line.startswith("id: ")]
 
 
-def test_who_comes_back_misses_nothing() -> None:
-    client = client_of(edge(log=FakeLog(*[STREAM] * 5)))
-    reply = client.get("/api/v1/events", headers=GOOD | {"Last-Event-ID": "2"})
+def test_who_comes_back_misses_nothing(house: Office) -> None:
+    house.closed()
+    end = house.house.log.position()
+    reply = house.get("supervision", "/events", headers={"Last-Event-ID": "2"})
     assert reply.headers["content-type"].startswith("text/event-stream")
-    assert ids(reply.text) == ["3", "4", "5"]
+    assert ids(reply.text) == list(range(3, end + 1))
 
 
-def test_an_event_says_what_changed_and_not_what_it_says() -> None:
-    reply = client_of(edge(log=FakeLog(STREAM))).get("/api/v1/events?after=0", headers=GOOD)
-    case = "01890a5d-ac96-7b74-8b2e-000001000000"
-    assert received(reply.text) == [
-        {"position": 1, "topic": "report.submitted.v1", "stream": str(STREAM), "version": 1, "case": case}
-    ]
+def test_an_event_says_what_changed_and_not_what_it_says(house: Office) -> None:
+    report = house.reported()
+    house.do("command", f"/reports/{report}/site-checks")
+    last = received(house.get("command", "/events?after=0").text)[-1]
+    assert last.keys() == {"position", "topic", "stream", "version", "case"}
+    assert (last["topic"], last["stream"], last["version"]) == ("report.site-check-requested.v1", str(report), 2)
 
 
-def test_a_first_connection_hears_only_what_happens_from_then_on() -> None:
-    log = FakeLog(STREAM, STREAM)
-    deps = edge(log=log, limits=Limits(stream_at_most=1.0, stream_poll_every=0.01))
+def test_a_first_connection_hears_only_what_happens_from_then_on(tmp_path: Path) -> None:
+    house = build(tmp_path, stream_at_most=2.0)
+    house.reported()
+    house.house.projector.catch_up()
 
     def later() -> None:
-        time.sleep(0.3)
-        log.add(OTHER)
+        house.reported()
+        house.house.projector.catch_up()
 
-    thread = threading.Thread(target=later)
-    thread.start()
-    reply = client_of(deps).get("/api/v1/events", headers=GOOD)
-    thread.join()
-    assert [event["stream"] for event in received(reply.text)] == [str(OTHER)]
-
-
-def test_what_the_caller_may_not_see_is_left_out() -> None:
-    desk = FakeDesk(sees=lambda stream: stream == OTHER)
-    deps = edge(desk, log=FakeLog(STREAM, OTHER, STREAM))
-    assert ids(client_of(deps).get("/api/v1/events?after=0", headers=GOOD).text) == ["2"]
+    timer = threading.Timer(0.5, later)
+    timer.start()
+    events = received(house.client.get("/api/v1/events", headers=house.by("command")).text)
+    timer.join()
+    assert {event["stream"] for event in events} == {str(house.ids["report"])}
 
 
-def test_a_quiet_stream_shows_that_it_is_alive() -> None:
-    deps = edge(limits=Limits(stream_at_most=0.3, stream_poll_every=0.01, heartbeat_every=0.1))
-    assert ": still here" in client_of(deps).get("/api/v1/events", headers=GOOD).text
+def test_a_department_hears_of_its_own_responses_and_of_no_others(house: Office) -> None:
+    lead, support = house.closed()
+    streams = {event["stream"] for event in received(house.get("market", "/events?after=0").text)}
+    assert str(lead) in streams
+    assert str(house.ids["case"]) in streams
+    assert str(support) not in streams
 
 
-def test_a_token_may_not_open_streams_without_end() -> None:
-    reply = client_of(edge(limits=Limits(streams_per_token=0))).get("/api/v1/events", headers=GOOD)
+@pytest.mark.parametrize("who", ["admin", "organisation", "other_street"])
+def test_who_may_see_no_case_hears_nothing_of_it(house: Office, who: str) -> None:
+    house.closed()
+    assert received(house.get(who, "/events?after=0").text) == []
+
+
+def test_a_rider_hears_of_the_own_reports_alone(house: Office) -> None:
+    house.filed()
+    body = {"source": "rider", "description": "井盖缺失", "place": PLACE}
+    own = house.do("rider", "/reports", body)["report"]
+    assert {event["stream"] for event in received(house.get("rider", "/events?after=0").text)} == {str(own)}
+
+
+def test_a_quiet_stream_shows_that_it_is_alive(tmp_path: Path) -> None:
+    house = build(tmp_path, heartbeat_every=0.1)
+    assert ": still here" in house.get("command", "/events").text
+
+
+def test_a_token_may_not_open_streams_without_end(tmp_path: Path) -> None:
+    reply = build(tmp_path, streams_per_token=0).get("command", "/events")
     assert (reply.status_code, reply.json()["code"]) == (429, "TOO_MANY_REQUESTS")
 
 
-def test_an_id_that_no_event_has_is_refused() -> None:
-    reply = client_of(edge()).get("/api/v1/events", headers=GOOD | {"Last-Event-ID": "yesterday"})
+def test_an_id_that_no_event_has_is_refused(house: Office) -> None:
+    reply = house.get("command", "/events", headers={"Last-Event-ID": "yesterday"})
     assert (reply.status_code, reply.json()["code"]) == (400, "BAD_REQUEST")
 
 
-def test_nobody_listens_without_a_token() -> None:
-    assert client_of(edge()).get("/api/v1/events").status_code == 401
+def test_nobody_listens_without_a_token(house: Office) -> None:
+    assert house.client.get("/api/v1/events").status_code == 401

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from domain.dispatch import oversight
 from domain.dispatch.case import Case
 from domain.dispatch.facts.case import (
     CallbackMissed,
@@ -61,35 +62,35 @@ def drafted(case: Case) -> None:
 
 
 def ordered_right(at: str = "11:00", by: str = "2022-12-16 11:00") -> CaseStep:
-    return lambda case: case.order_rectification(person("party"), local(by), act(at), KEEPER)
+    return lambda case: oversight.order_rectification(case, person("party"), local(by), act(at), KEEPER)
 
 
 def complied(at: str = "2022-12-15 11:00") -> CaseStep:
-    return lambda case: case.comply(act(at), KEEPER)
+    return lambda case: oversight.comply(case, act(at), KEEPER)
 
 
 def reviewed(at: str = "2022-12-15 11:00") -> CaseStep:
-    return lambda case: case.pass_legal_review(act(at, "reviewer"), KEEPER)
+    return lambda case: oversight.pass_legal_review(case, act(at, "reviewer"), KEEPER)
 
 
 def suspended(at: str = "11:00", until: str = "2023-05-01 09:00") -> CaseStep:
-    return lambda case: case.suspend("季节原因", local(until), act(at), KEEPER)
+    return lambda case: oversight.suspend(case, "季节原因", local(until), act(at), KEEPER)
 
 
 def resumed(at: str = "2022-12-16 11:00") -> CaseStep:
-    return lambda case: case.resume(act(at), KEEPER)
+    return lambda case: oversight.resume(case, act(at), KEEPER)
 
 
 def supervised(case: Case) -> None:
-    case.order_supervision((BUREAU,), act("14:00"))
+    oversight.order_supervision(case, (BUREAU,), act("14:00"))
 
 
 def listed(at: str = "14:00", until: str = "2022-12-20 17:30") -> CaseStep:
-    return lambda case: case.list_publicly(local(until), (BUREAU,), act(at), KEEPER)
+    return lambda case: oversight.list_publicly(case, local(until), (BUREAU,), act(at), KEEPER)
 
 
 def delisted(case: Case) -> None:
-    case.delist((BUREAU,), act("2022-12-15 09:00"))
+    oversight.delist(case, (BUREAU,), act("2022-12-15 09:00"))
 
 
 def closed(at: str = CLOSED_AT, due: str | None = "2022-12-22 13:30") -> CaseStep:
@@ -218,8 +219,8 @@ def test_a_suspension_pauses_dispatch_until_the_resumption() -> None:
 def test_a_resumption_by_itself_is_left_to_whoever_has_the_responses() -> None:
     waiting = given(filed(), suspended())
     waiting.when(fired("2023-05-01 09:00")).nothing_more()
-    assert waiting.aggregate.resumption_is_due(local("2023-05-01 09:00"))
-    assert not waiting.aggregate.resumption_is_due(local("2023-05-01 08:59"))
+    assert oversight.resumption_is_due(waiting.aggregate, local("2023-05-01 09:00"))
+    assert not oversight.resumption_is_due(waiting.aggregate, local("2023-05-01 08:59"))
 
 
 @pytest.mark.parametrize("end", [complied(), reviewed()], ids=["compliance", "legal review"])

@@ -1,0 +1,116 @@
+"""Timeliness: every indicator, by whatever it may be grouped by, and the ranking of departments."""
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, StringConstraints
+
+from api.identity import Parts
+from api.problems import declared
+from api.reading import Reader
+from api.sight import must_see_outcomes
+from projections.indicators import DIMENSIONS, INDICATORS
+from projections.statistics import GROUPINGS, indicators, ranking
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["views"])
+
+Grouping = Annotated[str, StringConstraints(pattern=f"^({'|'.join(GROUPINGS)})$")]
+Dimension = Annotated[str, StringConstraints(pattern=f"^({'|'.join(DIMENSIONS)})$")]
+Indicator = Annotated[str, StringConstraints(pattern=f"^({'|'.join(INDICATORS)})$")]
+Text = Annotated[str | None, Query(max_length=100)]
+
+
+class Figure(BaseModel):
+    """One indicator of one group. The rate is null over nothing; what came after the month was frozen stands apart."""
+
+    group: dict[str, str]
+    indicator: str
+    numerator: float
+    denominator: int
+    rate: float | None
+    adjustment_numerator: float
+    adjustment_denominator: int
+    adjusted: float | None
+
+
+class Figures(BaseModel):
+    """Figures in the order of their groups."""
+
+    items: list[Figure]
+
+
+class Place(BaseModel):
+    """A place in the ranking; those who tie share it."""
+
+    rank: int
+    name: str
+    average: float
+    evaluations: int
+
+
+class Places(BaseModel):
+    """The ranking, best first."""
+
+    items: list[Place]
+
+
+class Asked(BaseModel):
+    """Days from `since` through `through`, both included, and what to keep to."""
+
+    since: date | None = None
+    through: date | None = None
+    department: Text = None
+    street: Text = None
+    community: Text = None
+    grid: Text = None
+    item: Text = None
+    kind: Text = None
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """The dimensions that were named."""
+        return self.model_dump(include=set(DIMENSIONS), exclude_none=True)
+
+
+@router.get(
+    "/timeliness",
+    operation_id="timeliness",
+    summary="How many were on time",
+    responses=declared(401, 403, 422, 429, 500),
+)
+def timeliness(
+    deps: Parts,
+    who: Reader,
+    asked: Annotated[Asked, Query()],
+    by: Annotated[list[Grouping] | None, Query(max_length=3)] = None,
+    indicator: Annotated[list[Indicator] | None, Query(max_length=50)] = None,
+) -> Figures:
+    """The indicators within the caller's scope, grouped by periods and dimensions."""
+    reader = must_see_outcomes(deps, who.actor)
+    with deps.views.reading() as db:
+        found = indicators(
+            db, since=asked.since, through=asked.through, by=tuple(dict.fromkeys(by or ())), filters=asked.filters,
+            names=indicator, scope=reader.scope,
+        )  # fmt: skip
+    return Figures(items=[Figure.model_validate(figure, from_attributes=True) for figure in found])
+
+
+@router.get(
+    "/timeliness/ranking",
+    operation_id="ranking",
+    summary="Who scores best",
+    responses=declared(401, 403, 422, 429, 500),
+)
+def ranks(deps: Parts, who: Reader, asked: Annotated[Asked, Query()], by: Dimension = "department") -> Places:
+    """Departments, or another dimension, by average score; only who has enough final evaluations is ranked."""
+    reader = must_see_outcomes(deps, who.actor)
+    at_least = deps.rules.policy(deps.clock.now()).ranking_min_evaluations
+    with deps.views.reading() as db:
+        found = ranking(
+            db, at_least=at_least, by=by, since=asked.since, through=asked.through, filters=asked.filters,
+            scope=reader.scope,
+        )  # fmt: skip
+    return Places(items=[Place.model_validate(place, from_attributes=True) for place in found])

@@ -1,0 +1,1 @@
+"""The life cycle told a second time, small and independent, and a machine that holds the desk to it."""
