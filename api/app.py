@@ -21,6 +21,7 @@ from api.routes import (
     health,
     house,
     lists,
+    officers,
     outcomes,
     people,
     reports,
@@ -58,7 +59,7 @@ def create_app(deps: Deps) -> FastAPI:
     for module in COMMAND_ROUTERS:
         app.include_router(module.router, prefix=PREFIX, max_body_size=limit)
     app.include_router(router_of_photos(deps.limits.photo_at_most), prefix=PREFIX)
-    for module in (house, lists, files, timeliness, events):
+    for module in (house, officers, lists, files, timeliness, events):
         app.include_router(module.router, prefix=PREFIX)
     app.include_router(health.router)
     problems.install(app)

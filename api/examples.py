@@ -79,7 +79,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "release_scene": NONE,
     "leave_scene": NONE,
     "record_enforcement": {
-        "action": "责令立即拆除违规牌匾",
+        "action": "责令当场改正违规牌匾",
         "officers": ["执法人员一", "执法人员二"],
         "certificates_shown": True,
         "recorded": True,
@@ -103,7 +103,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "rectify": {"evidence": "整改完成，附现场照片编号"},
     "register_person": {"name": "执法人员九", "organisation": "市市场监管局"},
     "issue_certificate": {"number": "JL-2026-009", "valid_until": "2030-12-31"},
-    "post_officer": {"street": "德胜街道", "weight": "enforcement", "since": "2022-01-01"},
+    "post_officer": {"street": "德胜街道", "weight": "urban_management", "since": "2022-01-01"},
     "end_posting": {"until": "2022-12-31"},
     "score_posting_street": {"year": 2022, "score": 92.0},
     "score_posting_home": {"year": 2022, "score": 80.0},

@@ -1,16 +1,31 @@
 """What reads share: waiting for a position, and connections to the views."""
 
 import re
-from typing import Annotated
+from datetime import date
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Response
+from pydantic import BeforeValidator
 
 from api.identity import Caller, Identity, Parts
+from desk.commands import Moment
 
-__all__ = ["POSITION_MOST", "Reader", "fresh"]
+__all__ = ["POSITION_MOST", "Day", "Instant", "Reader", "fresh"]
 
 POSITION_MOST = 2**63 - 1
 """The largest position that a store can hold."""
+
+
+def _as_written(value: Any) -> Any:
+    """Days and moments are written out: a bare number would be taken for seconds since 1970."""
+    if isinstance(value, str) and not WRITTEN.match(value):
+        raise ValueError("must be written as in 2026-03-02, a moment with its offset")
+    return value
+
+
+WRITTEN = re.compile(r"\d{4}-\d{2}-\d{2}")
+Day = Annotated[date, BeforeValidator(_as_written)]
+Instant = Annotated[Moment, BeforeValidator(_as_written)]
 
 WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
 

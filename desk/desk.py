@@ -30,7 +30,7 @@ from domain.dispatch.interview import Interview
 from domain.dispatch.report import Report
 from domain.dispatch.response import Response
 from domain.dispatch.timekeeping import Timekeeper
-from domain.errors import Invalid, Unknown
+from domain.errors import Invalid, Refusal, Unknown
 from domain.kernel import Act, CaseAggregate, Frozen, Meta, case_of, kind_of
 from domain.registry.people import Person
 from store.errors import Conflict
@@ -146,6 +146,11 @@ class Desk:
                 return self._decide(unit, name, on, given, command_id, expected_version, request)
             except Conflict:
                 continue
+            except (Refusal, StaleVersion):
+                # A twin may have been stored by another process since the look-up, and be what is in the way.
+                if (earlier := self._earlier(command_id, actor, request)) is not None:
+                    return earlier
+                raise
         raise Busy("Others kept changing what the command looked at; ask again with the same id.")
 
     def _decide(

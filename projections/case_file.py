@@ -100,7 +100,7 @@ FOLDS: dict[type[Fact], Fold] = {
     whistles.WhistleWithdrawn: Fold("withdrawn", ("reason",), "withdrawn_at"),
     whistles.WhistleResolved: Fold("resolved", stamp="resolved_at"),
     whistles.WhistleReopened: Fold("blown", sets={"resolved_at": None}),
-    whistles.WhistleCancelled: Fold("cancelled", stamp="cancelled_at"),
+    whistles.WhistleCancelled: Fold("withdrawn", stamp="cancelled_at"),
     responses.ResponseSigned: Fold("signed", stamp="signed_at"),
     responses.SignatureMissed: NOTED,
     responses.ArrivalMissed: NOTED,

@@ -24,7 +24,7 @@ from sqlalchemy import (
     select,
 )  # fmt: skip
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy.pool import QueuePool, StaticPool
 from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
 
 from projections.events import PREFIX
@@ -71,7 +71,7 @@ def open_engine(path: Path | None) -> Engine:
     if path is None:
         engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
     else:
-        engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+        engine = create_engine(f"sqlite:///{path}", poolclass=QueuePool, max_overflow=-1)
     event.listen(engine, "connect", _connected)
     event.listen(engine, "begin", _begin)
     return engine

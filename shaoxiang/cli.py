@@ -18,6 +18,8 @@ from shaoxiang import demo as demo_city
 from shaoxiang import logs, server
 from shaoxiang.clock import SystemClock, VirtualClock
 from shaoxiang.house import Premises, migrate_all, open_premises, parse_store
+from shaoxiang.import_map import read_map
+from shaoxiang.importing import import_file
 from shaoxiang.parts import House, house_in_memory, load_rules
 from shaoxiang.player import Player, Scenario, ScenarioError, read_scenario
 from shaoxiang.resources import load_city, read_json
@@ -43,7 +45,7 @@ def main() -> None:
     try:
         app()
     except (StoreError, ScenarioError, Refusal, ValueError, OSError) as problem:
-        err.print(f"shaoxiang: {problem}", style="red", markup=False, highlight=False)
+        typer.echo(f"shaoxiang: {problem}", err=True)
         sys.exit(USAGE)
 
 
@@ -145,6 +147,27 @@ def check(directory: Dir = None, as_json: Json = False) -> None:
         as_json=as_json,
     )
     raise typer.Exit(0 if clean else FAILED)
+
+
+@app.command("import")
+def import_cases(
+    file: Annotated[Path, typer.Argument(help="A CSV or XLSX file.")],
+    mapping: Annotated[Path, typer.Option("--map", help="The mapping file: columns to facts.")],
+    directory: Dir = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Refused rows; FILE.refused.csv otherwise.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring in cases of another system, with their original times; run again, it adds nothing twice."""
+    with _open(_settings(directory)) as (premises, _), _progress("importing") as progress:
+        result = import_file(
+            premises.house,
+            file,
+            read_map(mapping),
+            progress=progress,
+            report_path=report or file.with_suffix(".refused.csv"),
+            keep_in=premises.settings.imports,
+        )
+    _say(result.model_dump(mode="json"), as_json=as_json)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from typing import Any
 
 from desk.unit import KINDS
 from projections.storage import ViewStore
+from shaoxiang.import_map import city_with_kept
 from shaoxiang.parts import House, assemble, load_rules
 from shaoxiang.resources import load_city
 from shaoxiang.settings import Settings
@@ -52,7 +53,8 @@ def open_premises(
 
     `policies` stand in for the data folder's; `extra` organisations join the city's.
     """
-    rules, city = load_rules(settings.data, policies), load_city(settings.data)
+    rules = load_rules(settings.data, policies)
+    city = city_with_kept(load_city(settings.data), settings.imports)
     if guests := list(extra):
         city = city.with_extra(guests)
     log = EventLog.open(settings.log_db, KINDS)

@@ -19,6 +19,12 @@ CHATTY = ("apscheduler", "uvicorn")
 """Libraries that tell of every step; their warnings are enough."""
 
 
+WITHOUT_LOCALS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+"""Tracebacks name places, never the values of variables: those may be somebody's token or words."""
+
+
 def configure(level: str = "INFO", *, json: bool = False, stream: TextIO | None = None) -> None:
     """Send structlog's and the standard library's lines through one chain to `stream` (standard error by default)."""
     shared: list[structlog.typing.Processor] = [
@@ -30,9 +36,9 @@ def configure(level: str = "INFO", *, json: bool = False, stream: TextIO | None 
         without_personal_data,
     ]
     finish: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        [WITHOUT_LOCALS, structlog.processors.JSONRenderer(ensure_ascii=False)]
         if json
-        else [structlog.dev.ConsoleRenderer(colors=False)]
+        else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
     )
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(

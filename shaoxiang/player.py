@@ -251,7 +251,8 @@ class Player:
             names.update({kind: ids[kind] for kind in ("report", "case", "whistle")})
         elif step.as_ is not None:
             made = {"submit_report": "report", "file_case": "case"}.get(step.do, "whistle")
-            names[step.as_] = ids[made] if made in ids else next(iter(ids.values()), self._find(step.on or step.as_))
+            first = next(iter(ids.values()), None)
+            names[step.as_] = ids.get(made) or first or self._find(step.on or step.as_)
         if "direct" in ids:
             self.played.responses[f"{step.on}/direct"] = ids["direct"]
             return

@@ -82,6 +82,11 @@ class Settings(BaseSettings):
         return self.dir / "access.db"
 
     @property
+    def imports(self) -> Path:
+        """Where the organisations that imports brought along are kept, so that their cases can be worked on."""
+        return self.dir / "imports"
+
+    @property
     def logins(self) -> Path:
         """Where the demo city's logins are written, readable by their owner only."""
         return self.dir / "logins.json"

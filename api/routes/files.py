@@ -12,9 +12,8 @@ from api.deps import Deps
 from api.identity import Parts
 from api.listing import shown
 from api.problems import declared
-from api.reading import Reader
+from api.reading import Instant, Reader
 from api.sight import must_see, seen
-from desk.commands import Moment
 from desk.permissions import Sight
 from domain.errors import NotPermitted, Unknown
 from domain.kernel import case_of
@@ -133,7 +132,7 @@ def response_file(
 
 @router.get("/cases/{id}/timeline", operation_id="timeline", summary="What happened in a case", responses=SAID)
 def timeline(
-    target: Annotated[UUID, Path(alias="id")], deps: Parts, who: Reader, as_of: Moment | None = None
+    target: Annotated[UUID, Path(alias="id")], deps: Parts, who: Reader, as_of: Instant | None = None
 ) -> Timeline:
     """Every event of the case that the reader may see, in order, up to `as_of`, without anybody's identity."""
     with deps.views.reading() as db:

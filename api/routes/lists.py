@@ -14,10 +14,9 @@ from api.deps import Deps
 from api.identity import Parts
 from api.listing import Listing, model_of, page
 from api.problems import declared
-from api.reading import Reader
+from api.reading import Instant, Reader
 from api.sight import must_see_cases, must_see_outcomes
 from desk.actors import Actor, Role
-from desk.commands import Moment
 from desk.permissions import Sight
 from domain.errors import NotPermitted
 from projections.board import BOARD
@@ -91,8 +90,8 @@ def _filters_of(row: Row) -> type[BaseModel]:
         kind: Any = bool if isinstance(columns[name].type, Boolean) else Annotated[str, Query(max_length=100)]
         fields[name] = (kind | None, None)
     if row.listing.table.name in TIMED:
-        fields["since"] = (Moment | None, None)
-        fields["until"] = (Moment | None, None)
+        fields["since"] = (Instant | None, None)
+        fields["until"] = (Instant | None, None)
     return create_model(f"{row.name.capitalize()}Filters", **fields)
 
 

@@ -1,6 +1,5 @@
 """Timeliness: every indicator, by whatever it may be grouped by, and the ranking of departments."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -8,7 +7,7 @@ from pydantic import BaseModel, StringConstraints
 
 from api.identity import Parts
 from api.problems import declared
-from api.reading import Reader
+from api.reading import Day, Reader
 from api.sight import must_see_outcomes
 from projections.indicators import DIMENSIONS, INDICATORS
 from projections.statistics import GROUPINGS, indicators, ranking
@@ -60,8 +59,8 @@ class Places(BaseModel):
 class Asked(BaseModel):
     """Days from `since` through `through`, both included, and what to keep to."""
 
-    since: date | None = None
-    through: date | None = None
+    since: Day | None = None
+    through: Day | None = None
     department: Text = None
     street: Text = None
     community: Text = None

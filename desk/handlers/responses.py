@@ -117,8 +117,18 @@ def enforce(unit: Unit, response: Response, given: RecordEnforcement) -> None:
     """执法记录."""
     officers = find_officers(unit, response, given.officers)
     shown = (given.certificates_shown, given.recorded)
-    reviewed = unit.case(response.id).reviewed_by is not None
-    arrival.enforce(response, given.action, officers, shown, unit.act, unit.keeper_of(response), reviewed=reviewed)
+    case = unit.case(response.id)
+    items = {each.code: each for each in unit.world.rules.catalogue(unit.act.at).items}
+    arrival.enforce(
+        response,
+        given.action,
+        officers,
+        shown,
+        unit.act,
+        unit.keeper_of(response),
+        reviewed=case.reviewed_by is not None,
+        by_demolition=case.item in items and items[case.item].forced_demolition,
+    )
 
 
 # Returns.

@@ -23,8 +23,11 @@ from domain.kernel import Act
 from domain.policy.deadlines import Clock, Stage
 from domain.policy.rubric import Band, arrival_band, signature_band
 
-FORCED_DEMOLITION = ("demoli", "拆除", "强拆")
-"""Words by which an enforcement action is known as a forced demolition, which needs a legal review (our default)."""
+FORCED = ("demoli", "强制拆除", "强拆")
+"""Words by which an action is known as a forced demolition, which needs a legal review (our default)."""
+
+DEMOLISHING = ("拆除",)
+"""Words that mean as much where the item is one that is disposed of by demolition; a signboard is taken down too."""
 
 
 def may_sign(response: Response) -> None:
@@ -201,13 +204,16 @@ def enforce(
     keeper: Timekeeper,
     *,
     reviewed: bool,
+    by_demolition: bool,
 ) -> None:
     """执法记录: at least two officers with certificates valid that day (Administrative Penalty Law, art. 42).
 
-    `shown` says whether certificates were shown and whether it was filmed; `reviewed` whether a legal review passed.
+    `shown` says whether certificates were shown and whether it was filmed; `reviewed` whether a legal review passed;
+    `by_demolition` whether the item is one that is disposed of by demolition.
     """
     may_enforce(response)
-    if not reviewed and any(word in action.lower() for word in FORCED_DEMOLITION):
+    words = (*FORCED, *DEMOLISHING) if by_demolition else FORCED
+    if not reviewed and any(word in action.lower() for word in words):
         raise LegalReviewMissing("A forced demolition needs a legal review that has passed.", response=str(response.id))
     least = keeper.policy(act.at).officers_min
     if len({officer.person for officer in officers}) < least:

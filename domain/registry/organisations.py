@@ -191,6 +191,16 @@ class City(Frozen):
             city = city._with_one(dict(row))
         return city
 
+    def joined(self, divisions: Iterable[Division], organisations: Iterable[Organisation]) -> "City":
+        """The same city with divisions and organisations that an import brings along, under codes of their own.
+
+        What the city has already, word for word, is left as it is. Raises `Invalid` where a code stands for something
+        else, or where a jurisdiction or a parent is missing.
+        """
+        places = tuple(one for one in divisions if self._divisions.get(one.code) != one)
+        added = tuple(one for one in organisations if self._by_code.get(one.code) != one)
+        return self._extended(places, added) if places or added else self
+
     def _with_one(self, row: dict[str, Any]) -> "City":
         name, kind = _name_and_kind(row)
         if any(one.kind is kind for one in self._by_name.get(name, [])):

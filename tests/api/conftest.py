@@ -13,6 +13,4 @@ def house(tmp_path: Path) -> Iterator[Office]:
     """A fresh house on disk."""
     tested = build(tmp_path)
     yield tested
-    tested.deps.vault.close()
-    tested.deps.tokens.close()
-    tested.house.close()
+    tested.close()

@@ -111,7 +111,7 @@ def edge(desk: FakeDesk | None = None, log: FakeLog | None = None, limits: Limit
         views=cast("Any", None),
         projector=cast("Any", FakeProjector(behind)),
         tokens=cast("Any", FakeTokens(good="command_officer")),
-        vault=cast("Any", None),
+        vault=cast("Any", SimpleNamespace(reveal=lambda _person: SimpleNamespace(name="来电人一", phone=None))),
         photos=cast("Any", None),
         clock=SystemClock(),
         city=cast("Any", None),

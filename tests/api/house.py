@@ -84,6 +84,20 @@ class Office:
         self.ids.update(found)
         return found
 
+    def close(self) -> None:
+        """Give the files back."""
+        self.deps.vault.close()
+        self.deps.tokens.close()
+        self.house.close()
+
+    def wait(self, days: int) -> None:
+        """Let days pass, with whatever falls due meanwhile, an hour at a time."""
+        end = self.clock.now() + timedelta(days=days)
+        while self.clock.now() < end:
+            self.clock.advance_to(self.clock.now() + timedelta(hours=1))
+            self.house.projector.catch_up()
+            self.house.sweeper.sweep(self.clock.now(), inclusive=True)
+
     def match(self, path: str) -> dict[str, str]:
         """The If-Match header for a path that names a stream."""
         parts = path.split("/")

@@ -6,6 +6,7 @@ does not copy the calendar; what follows from that moment (missed, on time, paus
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 
@@ -31,12 +32,15 @@ class Watch:
         return self.running and self.due is not None and at >= self.due
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Thing:
     """Anything with a stream of its own."""
 
     id: UUID | None = None
     watches: dict[str, Watch] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} {getattr(self, 'state', '')}"
 
     def start(self, stage: str) -> None:
         self.watches[stage] = Watch()
@@ -86,7 +90,7 @@ class Thing:
         return stage in self.watches and self.watches[stage].passed(at)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Report(Thing):
     state: str = "reported"
     submitter: UUID | None = None
@@ -106,14 +110,14 @@ class Report(Thing):
         return self.state in ("reported", "site_check")
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Interview(Thing):
     state: str = "opened"
     because: str = ""
     response: "Response | None" = None
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Sheet(Thing):
     state: str = "drafted"
     response: "Response | None" = None
@@ -135,7 +139,7 @@ class Sheet(Thing):
     criticised: bool = False
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Response(Thing):
     case: "Case | None" = None
     whistle: "Whistle | None" = None
@@ -196,7 +200,7 @@ class Response(Thing):
         return next((each for each in reversed(self.interviews) if each.state != "withdrawn"), None)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Whistle(Thing):
     case: "Case | None" = None
     state: str = "blown"
@@ -207,7 +211,7 @@ class Whistle(Thing):
         return next((each for each in reversed(self.responses) if each.department == department), None)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Case(Thing):
     report: Report | None = None
     item: str = ""
@@ -222,7 +226,7 @@ class Case(Thing):
     listed: bool = False
     was_listed: bool = False
     rated: bool = False
-    drafted: bool = False
+    draft: dict[str, Any] = field(default_factory=dict)
     children: int | None = None
     progress: int = 0
     reviewer: UUID | None = None

@@ -26,7 +26,7 @@ def figures(projector: Projector, **given: Any) -> dict[str, Figure]:
         return {figure.indicator: figure for figure in indicators(db, **given)}
 
 
-def counted(facts: Iterable[Fact], **given: Any) -> dict[str, tuple[float, int]]:
+def counted(facts: Iterable[Fact], **given: Any) -> dict[str, Any]:
     """Numerator and denominator of every indicator that these facts count towards."""
     found = figures(folded(facts), **given)
     return {name: (each.numerator, each.denominator) for name, each in found.items() if each.denominator}
@@ -202,11 +202,11 @@ def test_who_could_not_be_reached_was_called_in_time_but_said_nothing() -> None:
     assert "resolution_rate" not in found
 
 
-def test_imported_history_counts_in_volumes_and_closings_by_its_own_days() -> None:
+def test_imported_history_counts_in_volumes_but_has_no_clocks_and_no_time_to_be_closed_by() -> None:
     found = counted(finished(Story(1, imported=True)))
     assert found["filing_rate"] == (1, 1)
-    assert found["closing_rate"] == (1, 1)
-    assert "signature_on_time_rate" not in found
+    assert found["accurate_dispatch_rate"] == (1, 1)
+    assert not {"signature_on_time_rate", "filing_on_time_rate", "closing_rate"} & set(found)
 
 
 def test_a_case_belongs_to_its_street_once_a_street_acts_on_it() -> None:

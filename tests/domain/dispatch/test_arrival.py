@@ -56,11 +56,22 @@ def moved(at: str, to: str) -> ResponseStep:
 
 
 def enforced(
-    *names: str, action: str = "查封", uncertified: tuple[str, ...] = (), reviewed: bool = False
+    *names: str,
+    action: str = "查封",
+    uncertified: tuple[str, ...] = (),
+    reviewed: bool = False,
+    by_demolition: bool = True,
 ) -> ResponseStep:
     officers = [officer(name, certified=name not in uncertified) for name in names]
     return lambda response: arrival.enforce(
-        response, action, officers, (True, True), act("15:00", "liaison"), KEEPER, reviewed=reviewed
+        response,
+        action,
+        officers,
+        (True, True),
+        act("15:00", "liaison"),
+        KEEPER,
+        reviewed=reviewed,
+        by_demolition=by_demolition,
     )
 
 
@@ -254,3 +265,9 @@ def test_a_place_within_two_hundred_metres_counts() -> None:
     near = HERE.model_copy(update={"lat": HERE.lat + 0.0017})
     found = given(called(), signed()).when(checked_in(place=near))
     found.then(ArrivalRecorded, distance_m=189.0)
+
+
+def test_taking_down_a_signboard_is_no_demolition_but_a_forced_one_is_whatever_the_item() -> None:
+    there = given(called(), *ARRIVED)
+    there.when(enforced("甲岗", "乙岗", action="拆除违规牌匾", by_demolition=False)).then(EnforcementRecorded)
+    there.when(enforced("甲岗", "乙岗", action="强制拆除", by_demolition=False)).refuses(LegalReviewMissing)

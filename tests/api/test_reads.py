@@ -1,0 +1,257 @@
+"""Reads: what is shown to whom, how lists are paged, and how a read waits for a write."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from PIL import Image
+
+from api.routes.lists import LISTS
+from tests.api.house import CAST, MARKET, PLACE, Office, build
+
+LIST_PATHS = [row.path for row in LISTS]
+READERS: dict[str, set[str]] = {
+    "/cases": set(CAST) - {"admin", "organisation"},
+    "/inbox": set(CAST) - {"admin", "organisation"},
+    "/due": set(CAST) - {"admin", "organisation"},
+    "/reminders": set(CAST) - {"admin", "rider"},
+    "/commendations": set(CAST) - {"admin", "rider"},
+    "/interviews": set(CAST) - {"admin", "rider"},
+    "/notices": set(CAST) - {"admin", "rider"},
+    "/timeliness": set(CAST) - {"admin", "rider"},
+    "/timeliness/ranking": set(CAST) - {"admin", "rider"},
+    "/history": {"supervision", "second_supervision", "auditor"},
+    "/me": set(CAST),
+    "/policy": set(CAST),
+}
+"""Path → who of the cast may ask at all."""
+
+SEES_THE_CASE = {
+    "command", "grid", "officer", "street", "market", "market_head", "police", "specialist", "supervision",
+    "second_supervision", "auditor",
+}  # fmt: skip
+
+
+def items(reply: Any) -> list[dict[str, Any]]:
+    assert reply.status_code == 200, reply.text
+    found: list[dict[str, Any]] = reply.json()["items"]
+    return found
+
+
+@pytest.mark.parametrize("path", READERS)
+def test_each_role_may_ask_for_what_is_its_business_and_for_nothing_else(house: Office, path: str) -> None:
+    house.closed()
+    allowed = {who for who in CAST if house.get(who, path).status_code == 200}
+    refused = {who for who in CAST if house.get(who, path).status_code == 403}
+    assert allowed == READERS[path]
+    assert refused == set(CAST) - READERS[path]
+
+
+@pytest.mark.parametrize("part", ["case", "report", "whistle", "response", "timeline", "why"])
+def test_each_role_sees_the_case_that_concerns_it_and_no_other_role_does(house: Office, part: str) -> None:
+    lead, _ = house.whistled()
+    case, report = house.ids["case"], house.ids["report"]
+    path = {
+        "case": f"/cases/{case}",
+        "report": f"/reports/{report}",
+        "whistle": f"/whistles/{house.ids['whistle']}",
+        "response": f"/responses/{lead}",
+        "timeline": f"/cases/{case}/timeline",
+        "why": f"/responses/{lead}/deadlines/arrival/why",
+    }[part]
+    replies = {who: house.get(who, path).status_code for who in CAST}
+    own = SEES_THE_CASE - ({"police"} if part in {"response", "why"} else set())
+    assert {who for who, status in replies.items() if status == 200} == own
+    assert {who for who, status in replies.items() if status == 403} == set(CAST) - own
+
+
+@pytest.mark.parametrize("path", [*LIST_PATHS, "/timeliness", "/me", "/policy", "/cases/{id}", "/responses/{id}"])
+def test_nothing_is_read_without_a_token(house: Office, path: str) -> None:
+    assert house.client.get("/api/v1" + path.format(id=uuid4())).status_code == 401
+
+
+def test_lists_show_each_reader_only_what_lies_in_its_scope(house: Office) -> None:
+    lead, support = house.whistled()
+    assert {row["id"] for row in items(house.get("market", "/inbox"))} == {str(lead)}
+    assert {row["id"] for row in items(house.get("police", "/inbox"))} == {str(support)}
+    assert {row["id"] for row in items(house.get("street", "/inbox"))} == {str(lead), str(support)}
+    assert items(house.get("other_street", "/inbox")) == []
+    assert items(house.get("other_street", "/cases")) == []
+    assert {row["stream"] for row in items(house.get("police", "/due"))} == {str(support)}
+    assert len(items(house.get("command", "/cases"))) == 1
+
+
+def test_a_street_sees_what_no_street_has_taken_on_yet_as_it_may_be_the_first_to_act(house: Office) -> None:
+    body = {"source": "hotline", "description": "噪声扰民", "place": PLACE}
+    house.do("command", "/reports", body)
+    assert len(items(house.get("other_street", "/cases"))) == 1
+
+
+def test_a_rider_sees_the_own_reports_alone(house: Office) -> None:
+    house.reported()
+    own = house.do("rider", "/reports", {"source": "rider", "description": "井盖缺失", "place": PLACE})["report"]
+    assert [row["report"] for row in items(house.get("rider", "/cases"))] == [str(own)]
+    assert house.get("rider", f"/reports/{own}").status_code == 200
+
+
+def test_a_department_sees_the_case_file_without_the_others_responses(house: Office) -> None:
+    lead, support = house.whistled()
+    file = house.get("market", f"/cases/{house.ids['case']}").json()
+    assert [part["id"] for part in file["responses"]] == [str(lead)]
+    full = house.get("command", f"/cases/{house.ids['case']}").json()
+    assert {part["id"] for part in full["responses"]} == {str(lead), str(support)}
+
+
+def test_who_reported_is_masked_for_those_who_call_back_and_hidden_from_all_others(house: Office) -> None:
+    house.whistled()
+    masked = {"name": "来***", "phone": "138****0001", "erased": False}
+    for who in SEES_THE_CASE:
+        reply = house.get(who, f"/cases/{house.ids['case']}")
+        [report] = reply.json()["reports"]
+        if who in {"command", "officer", "street"}:
+            assert report["reporter"]["phone"] == masked["phone"]
+            assert report["reporter"]["name"].startswith("来")
+        else:
+            assert "reporter" not in report
+        assert "来电人一" not in reply.text
+        assert "13800000001" not in reply.text
+
+
+def test_a_timeline_never_names_the_reporter_and_a_departments_not_even_who_noted_it(house: Office) -> None:
+    house.whistled()
+    path = f"/cases/{house.ids['case']}/timeline"
+    for who in SEES_THE_CASE:
+        first = items(house.get(who, path))[0]
+        assert first["topic"] == "report.submitted.v1"
+        assert "reporter" not in first["facts"]
+        department = CAST[who][1] in {MARKET, "北京路派出所"}
+        assert first["actor"] == (None if department else str(house.persons["grid"]))
+
+
+def test_unmasking_shows_the_identity_once_it_is_recorded(house: Office) -> None:
+    report = house.reported()
+    reply = house.post("command", f"/reports/{report}/reporter/unmasking", {"reason": "回访需要联系上报人"})
+    assert reply.json()["identity"] == {"name": "来电人一", "phone": "13800000001"}
+    assert items(house.get("supervision", "/history"))[-1]["topic"] == reply.json()["events"][-1]
+
+
+def test_the_etag_of_a_resource_is_what_its_next_command_must_match(house: Office) -> None:
+    lead, _ = house.whistled()
+    etag = house.get("market", f"/responses/{lead}").headers["ETag"]
+    first = house.post("market", f"/responses/{lead}/signature", **{"If-Match": etag})
+    again = house.post("market", f"/responses/{lead}/return", {"basis": "不属于本部门"}, **{"If-Match": etag})
+    assert (first.status_code, again.status_code, again.json()["code"]) == (200, 412, "STALE_VERSION")
+    assert house.get("market", f"/responses/{lead}").headers["ETag"] == first.headers["ETag"]
+
+
+def test_a_retry_gets_the_first_answer_and_not_a_stale_version(house: Office) -> None:
+    lead, _ = house.whistled()
+    sent = house.by("market") | house.match(f"/responses/{lead}/signature") | {"Idempotency-Key": "one"}
+    path = f"/api/v1/responses/{lead}/signature"
+    first, second = (house.client.post(path, headers=sent) for _ in range(2))
+    assert (first.status_code, first.json()) == (second.status_code, second.json())
+    other = house.client.post(f"/api/v1/responses/{lead}/return", json={"basis": "x"}, headers=sent)
+    assert (other.status_code, other.json()["code"]) == (422, "COMMAND_REUSED")
+
+
+def test_a_page_leads_to_the_next_until_all_has_been_seen_once(house: Office) -> None:
+    reports = {str(house.reported()) for _ in range(5)}
+    seen: list[str] = []
+    path = "/cases?limit=2&sort=-reported_at"
+    pages = 0
+    while path:
+        reply = house.get("command", path)
+        seen += [row["report"] for row in items(reply)]
+        link = reply.links.get("next", {}).get("url", "")
+        path, pages = link.removeprefix("/api/v1"), pages + 1
+    assert (sorted(seen), pages) == (sorted(reports), 3)
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "e30=", "WyJib2FyZF8xIiwiZHVlX2F0Il0=", "长"])
+def test_a_cursor_of_nowhere_is_refused(house: Office, cursor: str) -> None:
+    reply = house.get("command", "/cases", params={"cursor": cursor})
+    assert (reply.status_code, reply.json()["code"]) == (400, "BAD_REQUEST")
+
+
+def test_filters_keep_to_what_was_asked(house: Office) -> None:
+    house.whistled()
+    assert len(items(house.get("command", "/cases?state=whistled&urgency=general"))) == 1
+    assert items(house.get("command", "/cases?state=closed")) == []
+    assert items(house.get("command", "/cases?since=2023-01-01T00:00:00Z")) == []
+    assert house.get("command", "/cases?since=2023-01-01T00:00:00").status_code == 422
+
+
+def test_a_read_waits_for_the_write_that_it_names(tmp_path: Path) -> None:
+    house = build(tmp_path, wait_at_most=0.2)
+    report = house.reported()
+    position = str(house.house.log.position())
+    path, prefer = f"/api/v1/reports/{report}", house.by("command") | {"Prefer": "wait=5"}
+
+    behind = house.client.get(path, headers=prefer | {"X-Log-Position": position})
+    assert (behind.status_code, "Preference-Applied" in behind.headers) == (404, False)
+
+    house.house.projector.catch_up()
+    there = house.client.get(path, params={"position": position}, headers=prefer)
+    assert (there.status_code, there.headers["Preference-Applied"]) == (200, "wait=5")
+
+
+def test_why_a_deadline_is_what_it_is(house: Office) -> None:
+    lead, _ = house.whistled()
+    why = house.get("market", f"/responses/{lead}/deadlines/arrival/why").json()
+    assert why["clock"]["due_at"] == "2022-12-14T03:10:00Z"
+    assert sum(segment["amount"] for segment in why["segments"]) == 2 * 3600
+    assert house.get("market", f"/responses/{lead}/deadlines/triage/why").status_code == 404
+
+
+def test_a_photo_is_seen_by_whoever_sees_the_case_that_names_it_and_by_nobody_else(house: Office) -> None:
+    picture = BytesIO()
+    Image.new("RGB", (8, 8), "red").save(picture, "PNG")
+    sent = house.by("grid") | {"Content-Type": "image/png"}
+    digest = house.client.post("/api/v1/photos", content=picture.getvalue(), headers=sent).json()["hash"]
+    body = {"source": "grid", "description": "牌匾", "place": PLACE, "photos": [digest]}
+    report = house.do("grid", "/reports", body)["report"]
+
+    assert house.get("command", f"/reports/{report}/photos/{digest}").headers["content-type"] == "image/png"
+    assert house.get("other_street", f"/reports/{report}/photos/{digest}").status_code == 403
+    other = house.reported()
+    assert house.get("command", f"/reports/{other}/photos/{digest}").status_code == 404
+
+
+@pytest.mark.parametrize("who", ["admin", "auditor", "organisation"])
+def test_who_handles_nothing_uploads_nothing(house: Office, who: str) -> None:
+    sent = house.by(who) | {"Content-Type": "image/png"}
+    assert house.client.post("/api/v1/photos", content=b"x", headers=sent).status_code == 403
+
+
+def test_what_is_no_photo_is_refused(house: Office) -> None:
+    sent = house.by("grid") | {"Content-Type": "image/png"}
+    reply = house.client.post("/api/v1/photos", content=b"<svg/>", headers=sent)
+    assert (reply.status_code, reply.json()["code"]) == (422, "INVALID")
+
+
+def test_timeliness_counts_what_the_scope_holds(house: Office) -> None:
+    house.closed()
+    figures = {row["indicator"]: row for row in items(house.get("market", "/timeliness"))}
+    assert (figures["arrival_on_time_rate"]["numerator"], figures["arrival_on_time_rate"]["denominator"]) == (1, 1)
+    both = {row["indicator"]: row for row in items(house.get("command", "/timeliness"))}
+    assert both["arrival_on_time_rate"]["denominator"] == 2
+    assert both["rework_rate"]["rate"] == 0
+    assert both["satisfaction_rate"]["rate"] is None
+    grouped = items(house.get("command", "/timeliness?by=department&by=month&indicator=closing_rate"))
+    assert {row["group"]["month"] for row in grouped} <= {"2022-12", "2023-01"}
+    assert house.get("command", "/timeliness?by=mood").status_code == 422
+
+
+def test_hostile_texts_are_stored_and_shown_exactly(house: Office) -> None:
+    text = "'; DROP TABLE board_1; -- 👩🏽‍🚒 \u202eمرحبا\u202c <b>&amp;\u0000\u2028"
+    report = house.do("grid", "/reports", {"source": "grid", "description": text, "place": PLACE})["report"]
+    assert house.get("command", f"/reports/{report}").json()["description"] == text
+    assert items(house.get("command", f"/cases/{report}/timeline"))[0]["facts"]["description"] == text
+
+
+def test_a_stream_of_another_kind_is_not_found_under_a_collection(house: Office) -> None:
+    lead, _ = house.whistled()
+    assert house.get("command", f"/cases/{lead}").status_code == 404
+    assert house.get("command", f"/responses/{UUID(int=1)}").status_code == 404

@@ -1,0 +1,241 @@
+"""Random commands by random people at random times: the desk does what the model says, and never anything else.
+
+A machine plays reports, cases, whistles and everything that follows on a house in memory with a virtual clock. Before
+each command the model says how it must be answered; afterwards every thing must stand as the model has it. The short
+form runs with every change, the long form (2,000 runs) before a release:
+SHAOXIANG_HYPOTHESIS=long pytest -m slow tests/model
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid5
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from desk.desk import Done
+from desk.errors import CommandReused, StaleVersion
+from domain.errors import Refusal
+from shaoxiang.clock import VirtualClock
+from tests.conftest import START
+from tests.model.city import PEOPLE, actors, divisions, house_with_officers
+from tests.model.deed import FINE, Deed
+from tests.model.deeds import Maker
+from tests.model.model import BEGINNERS, RULES, TARGETS, Model
+from tests.model.things import Case, Report, Response, Thing
+from tests.model.witness import Witness
+
+HOPS = tuple(timedelta(minutes=minutes) for minutes in (0, 1, 15, 40, 100, 300)) + (
+    timedelta(days=1), timedelta(days=4), timedelta(days=12),
+)  # fmt: skip
+NAP = timedelta(hours=2)
+"""How long timers may be behind at most when a command comes."""
+
+ONWARD = (
+    "file_case", "blow_whistle", "push_case", "route_direct", "sign", "check_in", "confirm_arrival", "complete",
+    "pass_verification", "close_case", "rate", "evaluate", "object", "reply_objection", "request_review",
+    "decide_review", "default_response", "confirm_interview", "hold_interview", "rectify",
+)  # fmt: skip
+"""The commands that bring a case towards its end."""
+
+
+class LifeCycle(RuleBasedStateMachine):
+    """The desk on one side, the model on the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = VirtualClock(START)
+        self.house = house_with_officers(self.clock.now)
+        self.model = Model(divisions())
+        self.witness = Witness(self.house, self.model)
+        self.count = 0
+        self.last: tuple[Any, Done] | None = None
+
+    # Time.
+
+    @rule(hop=st.sampled_from(HOPS))
+    def time_passes(self, hop: timedelta) -> None:
+        """Timers fire on the way."""
+        self._run_to(self.clock.now() + hop)
+
+    @rule(late=st.sampled_from((timedelta(), timedelta(microseconds=1), timedelta(minutes=30))))
+    def the_next_deadline_comes(self, late: timedelta) -> None:
+        """To the very moment at which something is due, before it fires; or a little later."""
+        if (due := self.model_due()) is not None:
+            self._run_to(max(due + late, self.clock.now()))
+
+    @rule(nap=st.sampled_from((timedelta(minutes=20), timedelta(hours=1), NAP)))
+    def timers_fall_behind(self, nap: timedelta) -> None:
+        """The clock goes on, and nothing has fired when the next command comes."""
+        self.clock.advance_to(self.clock.now() + nap)
+
+    def model_due(self) -> datetime | None:
+        dues = [
+            each.due for thing in self.model.things() for each in thing.watches.values() if each.running and each.due
+        ]
+        return min((due for due in dues if due > self.clock.now()), default=None)
+
+    def _run_to(self, at: datetime, *, inclusive: bool = False) -> None:
+        floor: datetime | None = None
+        while (due := self._next_due(floor)) is not None and (due < at or (inclusive and due == at)):
+            self.clock.advance_to(max(due, self.clock.now()))
+            before = self.house.log.position()
+            swept = self.house.sweeper.sweep(self.clock.now(), inclusive=True)
+            assert not swept.failed
+            assert not swept.refused
+            self.model.pass_time(self.clock.now())
+            self.witness.compare()
+            if self.house.log.position() == before:
+                floor = due
+        self.clock.advance_to(max(at, self.clock.now()))
+        self.witness.nothing_was_overlooked(at)
+
+    def _next_due(self, after: datetime | None) -> datetime | None:
+        self.house.projector.catch_up()
+        due = self.house.sweeper.next_at()
+        return due if due is None or after is None or due > after else self.house.next_due_after(after)
+
+    # Commands.
+
+    @initialize(data=st.data())
+    def somebody_reports(self, data: st.DataObject) -> None:
+        self._try("submit_report", None, data, wild=False)
+
+    @rule(data=st.data())
+    @precondition(lambda self: len(self.model.reports) < 3)
+    def somebody_reports_more(self, data: st.DataObject) -> None:
+        self._try(data.draw(st.sampled_from(BEGINNERS)), None, data, wild=data.draw(st.booleans()))
+
+    @rule(data=st.data())
+    def the_case_goes_on(self, data: st.DataObject) -> None:
+        """One of the commands that bring a case towards its end, where one is allowed."""
+        self._allowed(data, ONWARD)
+
+    go_on_again = the_case_goes_on
+    and_again = the_case_goes_on
+
+    @rule(data=st.data())
+    def something_allowed_is_done(self, data: st.DataObject) -> None:
+        self._allowed(data, tuple(RULES))
+
+    @rule(data=st.data())
+    def anybody_tries_anything(self, data: st.DataObject) -> None:
+        """Any command by anybody, on a thing of its kind or, now and then, of another."""
+        name = data.draw(st.sampled_from(sorted(RULES)))
+        kind = Thing if data.draw(st.integers(0, 9)) == 0 else TARGETS[name]
+        things = [each for each in self._targets() if isinstance(each, kind)]
+        self._try(name, data.draw(st.sampled_from(things)) if things else None, data, wild=True)
+
+    @rule(data=st.data())
+    def somebody_permitted_tries_anything(self, data: st.DataObject) -> None:
+        """Any command by somebody who may give it: what remains to be refused is the state and the arguments."""
+        name = data.draw(st.sampled_from(sorted(RULES)))
+        things = [each for each in self._targets() if isinstance(each, TARGETS[name])]
+        if things:
+            self._by_permitted(name, data.draw(st.sampled_from(things)), data, wild=data.draw(st.booleans()))
+
+    @rule()
+    @precondition(lambda self: self.last is not None)
+    def the_same_command_comes_again(self) -> None:
+        """A retry gets the same answer, and nothing happens twice; another body under the same id is refused."""
+        (args, kwargs), done = self.last
+        before = self.house.log.position()
+        assert self.house.desk.do(*args, **kwargs) == done
+        name, on, given, actor = args
+        with pytest.raises(CommandReused):
+            self.house.desk.do(name, on, {**given, "other": 1}, actor, **kwargs)
+        assert self.house.log.position() == before
+
+    def _targets(self) -> list[Thing]:
+        return [each for each in self.model.things() if type(each).__name__ not in ("Sheet", "Interview")]
+
+    def _allowed(self, data: st.DataObject, names: tuple[str, ...]) -> None:
+        at, found = self.clock.now(), []
+        for thing in self._targets():
+            for name in names:
+                if isinstance(thing, TARGETS[name]):
+                    probe = Deed(name, thing, actors()[0], {}, at)
+                    if "OK" in self._state(probe):
+                        found.append((name, thing))
+        if found:
+            name, thing = data.draw(st.sampled_from(found))
+            self._by_permitted(name, thing, data, wild=False)
+
+    def _state(self, probe: Deed) -> frozenset[str]:
+        return RULES[probe.name].state(probe.on, probe)
+
+    def _by_permitted(self, name: str, thing: Thing, data: st.DataObject, *, wild: bool) -> None:
+        at = self.clock.now()
+        able = [each for each in actors() if self.model.permits(Deed(name, thing, each, {}, at))]
+        if able:
+            self._try(name, thing, data, wild=wild, able=able)
+
+    def _try(self, name: str, on: Thing | None, data: st.DataObject, *, wild: bool, able: Any = None) -> None:
+        at = self.clock.now()
+        able = able or [each for each in actors() if wild or self.model.permits(Deed(name, on, each, {}, at))]
+        actor = data.draw(st.sampled_from(able))
+        fitting = on is None or isinstance(on, TARGETS.get(name, Thing))
+        given = (
+            Maker(data.draw, self.model, at, wild=wild).given(name, on) if fitting and (on or name in BEGINNERS) else {}
+        )
+        deed = Deed(name, on, actor, given, at)
+        if wild and data.draw(st.integers(0, 9)) == 0:
+            deed.malformed = True
+        if on is not None and on.id is not None and data.draw(st.integers(0, 4)) == 0:
+            deed.expected_version = self.witness.version(on.id) + (1 if wild and data.draw(st.booleans()) else 0)
+            deed.stale = deed.expected_version != self.witness.version(on.id)
+        self._do(deed)
+
+    def _do(self, deed: Deed) -> None:
+        """Give the command, and hold its answer to what the model said."""
+        position = self.house.log.position()
+        before = self.model.copy() if self.model.must_settle(deed) else self.model
+        self.model.settle(deed)
+        said = self.model.verdict(deed)
+        self.count += 1
+        given = {key: value for key, value in deed.given.items() if key != "_master"}
+        given |= {"unheard_of": 1} if deed.malformed else {}
+        key = uuid5(PEOPLE, f"command {self.count}")
+        args = (deed.name, deed.on.id if deed.on else None, given, deed.actor)
+        kwargs = {"command_id": key, "at": deed.at, "expected_version": deed.expected_version}
+        done: Done | None = None
+        try:
+            done = self.house.desk.do(*args, **kwargs)
+            answer = "OK"
+        except (Refusal, StaleVersion) as refusal:
+            answer = refusal.code
+        story = f"{deed.name} by {deed.role} at {deed.at}: {given}"
+        assert answer in said, f"{story} was answered {answer}, the model says {sorted(said)}"
+        if done is None:
+            self.model, self.witness.model = before, before
+            assert self.house.log.position() == position, f"{story} was refused, and yet something was recorded"
+            return
+        self.last = (args, kwargs), done
+        deed.ids = done.ids
+        self.model.apply(deed)
+        self.witness.compare()
+
+    def teardown(self) -> None:
+        self._run_to(self.clock.now(), inclusive=True)
+        self.witness.compare()
+        self.witness.at_the_end()
+        self.house.close()
+
+
+QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
+SHORT = settings(max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=QUIET)
+LONG = settings(SHORT, max_examples=2000, stateful_step_count=60)
+
+
+def test_the_desk_does_what_the_model_says() -> None:
+    run_state_machine_as_test(LifeCycle, settings=SHORT)
+
+
+@pytest.mark.slow
+def test_the_desk_does_what_the_model_says_two_thousand_times() -> None:
+    run_state_machine_as_test(LifeCycle, settings=LONG)
+
+
+__all__ = ["FINE", "Case", "Report", "Response"]
