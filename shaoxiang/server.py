@@ -77,10 +77,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket that listens; port 0 takes a free one. Raises OSError where the address is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The event loop turns Nagle's delay (40 ms an answer) off only where the socket names its protocol.
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind((host, port))
-    return sock
+    return socket.create_server((host, port), family=family)
 
 
 def serve(premises: Premises, clock: SystemClock, sock: socket.socket, ready: Callable[[], None]) -> None:

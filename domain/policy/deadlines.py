@@ -161,8 +161,11 @@ class Clock(Frozen):
         return _moved(self.model_copy(update=changes), due, entry, calendar)
 
     def meet(self, at: datetime) -> "Clock":
-        """What it waited for came at `at`: on time until the due moment, which also cancels a miss on record."""
-        missed = None if self.on_time(at) else self.due_at
+        """What it waited for came at `at`: on time until the due moment, which also cancels a miss on record.
+
+        A clock that is paused has time left, however long the pause has lasted.
+        """
+        missed = None if self.paused or self.on_time(at) else self.due_at
         return self._with(met_at=at, missed_at=missed, paused_at=None, paused_because=None)
 
     def miss(self) -> "Clock":

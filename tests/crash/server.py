@@ -52,12 +52,9 @@ class Server:
     def start(self) -> None:
         """Start it on a free port, and wait until it says that it is ready."""
         begun = self.said.stat().st_size if self.said.exists() else 0
-        with self.said.open("ab") as output:
-            self._process = subprocess.Popen(
-                self._line, stdout=output, stderr=output, env=self._environment, cwd=ROOT, start_new_session=True
-            )
+        process = self._launch()
         until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until and self._process.poll() is None:
+        while time.monotonic() < until and process.poll() is None:
             if found := READY.search(self.said.read_text(encoding="utf-8", errors="replace")[begun:]):
                 self._base = found[1]
                 self._up.set()
@@ -65,6 +62,12 @@ class Server:
             time.sleep(0.02)
         self.kill()
         raise AssertionError(f"The server did not become ready; it said:\n{self.said.read_text(encoding='utf-8')}")
+
+    def start_and_kill(self, after: float) -> None:
+        """Start it, and kill it so many seconds later, ready or not: nobody is told of it."""
+        self._launch()
+        time.sleep(after)
+        self.kill()
 
     def base(self, timeout: float = START_SECONDS) -> str:
         """The address of the API, once the server is up; it changes with every start."""
@@ -79,6 +82,13 @@ class Server:
         """End it as a site does, and see that it ended well."""
         code = self._end(signal.SIGTERM)
         assert code in (0, None, -signal.SIGTERM), f"it ended with {code}:\n{self.said.read_text(encoding='utf-8')}"
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        with self.said.open("ab") as output:
+            self._process = subprocess.Popen(
+                self._line, stdout=output, stderr=output, env=self._environment, cwd=ROOT, start_new_session=True
+            )
+        return self._process
 
     def _end(self, how: signal.Signals) -> int | None:
         process, self._process = self._process, None

@@ -37,6 +37,9 @@ CASES_A_KILL = 6
 GAP = (0, 40)
 """How many commands are begun between a start and the next kill, at least and at most."""
 
+DIES_AT_ONCE = 0.3
+"""How often a server that was started again is killed once more about when it gets ready."""
+
 
 @pytest.mark.parametrize("kills", [pytest.param(3, id="short"), pytest.param(20, id="long", marks=pytest.mark.slow)])
 def test_a_killed_server_loses_nothing_and_repeats_nothing(tmp_path: Path, kills: int) -> None:
@@ -52,7 +55,10 @@ def test_a_killed_server_loses_nothing_and_repeats_nothing(tmp_path: Path, kills
         for _ in range(kills):
             assert driver.wait_for_commands(dice.randint(*GAP)), "the plan ended before the last kill: make it longer"
             time.sleep(dice.uniform(0, 0.01))
+            assert driver.wait_for_commands(0), "nothing is under way to be cut off: make the plan longer"
             server.kill()
+            if dice.random() < DIES_AT_ONCE:
+                server.start_and_kill(after=dice.uniform(1, 2.5))
             server.start()
         driver.join(60)
         signer.join(60)

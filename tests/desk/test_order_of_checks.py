@@ -1,4 +1,4 @@
-"""Checks run in one order: what is it, may you, in this state, the same person, in time, and only then the arguments."""
+"""Checks run in one order: what is it, may you, in this state, the same person, in time; then the arguments."""
 
 from uuid import UUID, uuid4
 

@@ -1,12 +1,13 @@
 """Who may give which command, written down here role by role as the trade tells it, and where."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
 
 from desk.actors import HELD_IN, Actor, Role
 from desk.commands import COMMANDS, Target
-from desk.desk import HANDLERS
+from desk.desk import HANDLERS, Desk
 from desk.permissions import PERMITTED
 from domain.errors import NotPermitted, Refusal
 from domain.registry.organisations import OrganisationKind
@@ -145,12 +146,11 @@ def test_a_department_signs_for_itself_alone(town: Town, who: str) -> None:
 
 def test_another_districts_command_centre_has_no_say(town: Town) -> None:
     case = town.filed()
-    centre = {"code": "220203-centre", "name": "龙潭区指挥中心", "kind": "command", "division": "220203"}
-    city = town.city.with_extra([centre])
-    object.__setattr__(town.house.world, "city", city)
+    city = town.city.with_extra([{"name": "龙潭区指挥中心", "kind": "command", "parent": "龙潭区"}])
+    desk = Desk(replace(town.house.world, city=city))
     stranger = Actor(person=UUID(int=7), role=Role.COMMAND_OFFICER, organisation=city.find("龙潭区指挥中心").code)
     with pytest.raises(NotPermitted, match="outside the jurisdiction of 龙潭区指挥中心"):
-        town.desk.do("cancel_case", case, {"reason": "重复"}, stranger, command_id=UUID(int=8), at=town.clock.now())
+        desk.do("cancel_case", case, {"reason": "重复"}, stranger, command_id=UUID(int=8), at=town.clock.now())
 
 
 def test_only_the_one_who_reported_withdraws_the_report(town: Town) -> None:

@@ -1,4 +1,4 @@
-"""Commands at once on one case come out as if one had followed the other: what a decision looked at must still stand."""
+"""Commands at once on one case come out as if one had followed the other: what a decision looked at still stands."""
 
 import threading
 from collections.abc import Callable
