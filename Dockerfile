@@ -15,5 +15,5 @@ WORKDIR /var/lib/shaoxiang
 VOLUME /var/lib/shaoxiang
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
-    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/api/v1/health', timeout=2)"]
-CMD ["shaoxiang", "serve"]
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/health', timeout=2)"]
+CMD ["sh", "-c", "shaoxiang migrate && exec shaoxiang serve"]

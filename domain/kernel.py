@@ -176,6 +176,11 @@ class Kind:
     RESPONSE = 3
     EVALUATION = 4
     INTERVIEW = 5
+    OUTSIDE = -1
+
+
+FAMILY_VERSION = 7
+"""The UUID version of every stream of a case. Streams outside cases are named by UUIDs of version 5."""
 
 
 def new_family(at: datetime, bits: int | None = None) -> UUID:
@@ -188,7 +193,7 @@ def new_family(at: datetime, bits: int | None = None) -> UUID:
     milliseconds = int(at.astimezone(UTC).timestamp() * 1000)
     high, low = divmod(secrets.randbits(42) if bits is None else bits & 0x3FF_FFFF_FFFF, 1 << 30)
     value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80
-    value |= 0x7 << 76 | high << 64
+    value |= FAMILY_VERSION << 76 | high << 64
     value |= 0b10 << 62 | low << 32
     return UUID(int=value)
 
@@ -204,8 +209,8 @@ def ordinal_of(member: UUID) -> int:
 
 
 def kind_of(member: UUID) -> int:
-    """What a stream of a case is, as in `Kind`."""
-    return member.int >> 24 & 0xFF
+    """What a stream of a case is, as in `Kind`; `Kind.OUTSIDE` for a stream of no case, such as an officer's."""
+    return member.int >> 24 & 0xFF if member.version == FAMILY_VERSION else Kind.OUTSIDE
 
 
 def case_of(member: UUID) -> UUID:

@@ -76,8 +76,10 @@ def working(premises: Premises, now: Callable[[], datetime]) -> Iterator[None]:
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens; port 0 takes a free one. Raises OSError where the address is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The event loop turns Nagle's delay (40 ms an answer) off only where the socket names its protocol.
-    return socket.create_server((host, port), family=family)
+    made = socket.create_server((host, port), family=family)
+    # The event loop turns Nagle's delay (40 ms an answer) off only where the socket names its protocol. One that
+    # `create_server` made does not; made anew from its descriptor, it asks the kernel.
+    return socket.socket(fileno=made.detach())
 
 
 def serve(premises: Premises, clock: SystemClock, sock: socket.socket, ready: Callable[[], None]) -> None:

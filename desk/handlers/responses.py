@@ -85,6 +85,12 @@ def check_in(unit: Unit, response: Response, given: CheckIn) -> None:
     consequences.after_arrival(unit, response, unit.act)
 
 
+def may_confirm(unit: Unit, response: Response) -> None:
+    """Refuse once the case is over: by then its sheets are drawn up."""
+    unit.case(response.id).is_running()
+    arrival.may_confirm(response)
+
+
 def confirm_arrival(unit: Unit, response: Response, given: ConfirmArrival) -> None:
     """到场确认."""
     arrival.confirm(response, given.at, unit.act, unit.keeper_of(response))
@@ -247,7 +253,7 @@ HANDLERS: Handlers = {
     "deny_return": Handler(unless_suspended(may_rule), deny_return),
     "assign_officers": Handler(unless_suspended(lambda unit, response: arrival.may_assign(response)), assign),
     "check_in": Handler(unless_suspended(lambda unit, response: arrival.may_check_in(response)), check_in),
-    "confirm_arrival": Handler(unless_suspended(lambda unit, response: arrival.may_confirm(response)), confirm_arrival),
+    "confirm_arrival": Handler(unless_suspended(may_confirm), confirm_arrival),
     "correct_arrival": Handler(unless_suspended(may_correct), correct_arrival),
     "default_response": Handler(unless_suspended(may_default), default),
     "release_scene": Handler(unless_suspended(lambda unit, response: arrival.may_release(response)), release_scene),

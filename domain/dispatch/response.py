@@ -193,7 +193,9 @@ class Response(CaseAggregate):
     def _signed(self, band: str, originator_version: int, timestamp: datetime) -> None:
         self.state, self.signed_at = ResponseState.SIGNED, timestamp
         self.signature = Mark(band=Band(band), event=f"{self.id}/{originator_version}")
-        if band != Band.ON_TIME:
+        if band == Band.ON_TIME:
+            self.missed_stages.pop(Stage.SIGNATURE, None)
+        else:
             self.missed_stages.setdefault(Stage.SIGNATURE, self.signature.event)
 
     @event(SignatureMissed)

@@ -55,7 +55,7 @@ class Server:
         process = self._launch()
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until and process.poll() is None:
-            if found := READY.search(self.said.read_text(encoding="utf-8", errors="replace")[begun:]):
+            if found := READY.search(self.said.read_bytes()[begun:].decode(errors="replace")):
                 self._base = found[1]
                 self._up.set()
                 return

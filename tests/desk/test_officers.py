@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from domain.kernel import Kind
 from domain.registry.people import person_id
 from tests.desk.town import MARKET, OTHER_STREET, PLACE, SQUAD, STREET, Town
 
@@ -87,6 +88,17 @@ def test_nobody_is_registered_or_certified_twice(town: Town) -> None:
     given = {"number": "号-3", "valid_until": "2030-12-31"}
     town.do("admin", "issue_certificate", officer, given)
     assert town.refused("admin", "issue_certificate", officer, given) == "ALREADY_DONE"
+
+
+def test_no_officer_is_taken_for_a_part_of_a_case_whatever_the_streams_id_looks_like(town: Town) -> None:
+    code = town.city.find(MARKET).code
+    looks_so = next(
+        name for name in (f"执法人员{n}" for n in range(10_000)) if person_id(code, name).bytes[12] == Kind.CASE
+    )
+    officer = town.registered(looks_so, MARKET)
+    town.do("admin", "issue_certificate", officer, {"number": "号-0", "valid_until": "2030-12-31"})
+    assert {recorded.event.meta.case_id for recorded in town.log.stream(officer)} == {None}
+    assert town.refused("command", "close_case", officer) == "UNKNOWN"
 
 
 # The annual assessment.

@@ -71,6 +71,10 @@ class Maker:
 
     def _merge_report(self, report: Report) -> dict[str, Any]:
         masters = [each for each in self.model.reports if each is not report or self.wild]
+        near = [
+            each for each in masters if each.open and abs(each.lat - report.lat) < 1e-4 and each.item == report.item
+        ]
+        masters = masters if self.wild else near or masters
         if not masters:
             return {"into": "nothing", "_master": None}
         master = self.one(masters)
@@ -145,7 +149,8 @@ class Maker:
         return {"officers": self.one([sorted(OFFICERS)], [UNCERTIFIED], ["查无此人"])}
 
     def _check_in(self, response: Response) -> dict[str, Any]:
-        assert response.case is not None and response.case.report is not None
+        assert response.case is not None
+        assert response.case.report is not None
         place = {"lat": response.case.report.lat + self.one([0.0], 0.01), "lon": HERE[1]}
         found: dict[str, Any] = {} if response.direct else {"officers": self.one([[], sorted(OFFICERS)], ["查无此人"])}
         if self.one([True, True, False]):

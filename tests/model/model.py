@@ -7,12 +7,13 @@ takes over from the system as given facts; who misses them, and what follows, it
 import copy
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from tests.model import timers
-from tests.model.deed import FINE, INVALID, LATE, NOT_PERMITTED, Deed, Rule, Verdict, sound
+from tests.model.deed import FINE, INVALID, LATE, NOT_PERMITTED, Deed, Rule, Verdict
 from tests.model.permits import STREET_ROLES, reaches
-from tests.model.rules_reports import CASE_RULES, REPORT_RULES, file, item_wrong, submit_wrong, whistle, whistle_wrong
+from tests.model.rules_reports import CASE_RULES, REPORT_RULES, file, submit_wrong, whistle, whistle_wrong
 from tests.model.rules_responses import RESPONSE_RULES, WHISTLE_RULES
 from tests.model.things import Case, Report, Response, Thing, Whistle
 
@@ -142,7 +143,7 @@ class Model:
             return
         report = deed.on if isinstance(deed.on, Report) else None
         case = report.case if report is not None else getattr(deed.on, "case", deed.on)
-        taken = case if case is not None else report
+        taken: Any = case if case is not None else report
         if taken is not None and taken.street is None:
             taken.street = self.divisions[deed.actor.organisation][1]
 
@@ -162,6 +163,3 @@ class Model:
 
 def _order(entry: tuple[datetime, str, Thing]) -> tuple[datetime, str]:
     return entry[:2]
-
-
-__all__ = ["BEGINNERS", "ON_SHEETS", "RULES", "TARGETS", "Model", "item_wrong", "sound"]

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from domain.kernel import child, Kind
+from domain.kernel import Kind, child
 from tests.model import consequences
-from tests.model.deed import ALREADY, EITHER, FINE, INVALID, LATE, WRONG, Deed, Rule, Verdict, named, sound
+from tests.model.deed import ALREADY, EITHER, FINE, LATE, WRONG, Deed, Rule, Verdict, named, sound
 from tests.model.things import Case, Report, Response, Whistle
 
 ITEMS = {"占道经营": "CG-001", "牌匾标识内容错误": "CG-003", "井盖缺失": "CG-010", "噪声扰民": "CG-011"}

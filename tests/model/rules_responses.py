@@ -6,7 +6,19 @@ from typing import Any
 
 from tests.model import consequences
 from tests.model.deed import (
-    ALREADY, EITHER, FINE, LATE, NOT_PERMITTED, SAME_PERSON, WRONG, Deed, Rule, Verdict, during, named, sound,
+    ALREADY,
+    EITHER,
+    FINE,
+    LATE,
+    NOT_PERMITTED,
+    SAME_PERSON,
+    WRONG,
+    Deed,
+    Rule,
+    Verdict,
+    during,
+    named,
+    sound,
 )  # fmt: skip
 from tests.model.rules_reports import METRES_A_DEGREE, call, draft_wrong
 from tests.model.things import Interview, Response, Sheet, Whistle
@@ -126,6 +138,7 @@ def sign(response: Response, deed: Deed) -> None:
     response.start("return")
     if not response.is_missed("signature"):
         response.signature = "on_time"
+        response.missed.discard("signature")
     else:
         response.missed.add("signature")
         response.signature = "late" if response.is_past("arrival", deed.at) else "before_arrival"
@@ -153,7 +166,8 @@ def check_in_wrong(response: Response, deed: Deed) -> set[str]:
         found.add("ALREADY_DONE")
     if device_at is not None and not during(device_at, response, deed.at):
         found.add("INVALID")
-    assert response.case is not None and response.case.report is not None
+    assert response.case is not None
+    assert response.case.report is not None
     if place is not None and abs(place["lat"] - response.case.report.lat) * METRES_A_DEGREE > CHECK_IN_M:
         found.add("TOO_FAR")
     return found
@@ -168,13 +182,13 @@ def check_in(response: Response, deed: Deed) -> None:
 
 
 def confirmable(response: Response, deed: Deed) -> Verdict:
-    """Whether an arrival may still be confirmed once the case is over, the rules leave open."""
+    """As a correction, before the case is over: by then the sheet is drawn up."""
     if response.state == "released" or not response.checked_in:
         return WRONG
-    if response.confirmed:
-        return ALREADY
     assert response.case is not None
-    return FINE if response.case.under_way else FINE | WRONG
+    if not response.case.under_way:
+        return EITHER if response.confirmed else WRONG
+    return ALREADY if response.confirmed else FINE
 
 
 def _confirmed(response: Response, deed: Deed) -> Any:
@@ -494,7 +508,8 @@ def decidable(sheet: Sheet, deed: Deed) -> Verdict:
         return ALREADY
     if sheet.state != "under_review":
         return WRONG
-    assert sheet.response is not None and sheet.response.case is not None
+    assert sheet.response is not None
+    assert sheet.response.case is not None
     acted = sheet.evaluators | sheet.response.rulers | {sheet.response.case.reviewer}
     return SAME_PERSON if deed.person in acted else FINE
 

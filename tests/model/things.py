@@ -1,4 +1,4 @@
-"""What the model remembers: of each report, case, whistle, response, sheet and interview only what decides the next step.
+"""What the model remembers of each report, case, whistle, response, sheet and interview: what decides the next step.
 
 A watch is a deadline as the model sees it. When it falls due is read from the system as a given fact, since the model
 does not copy the calendar; what follows from that moment (missed, on time, paused, ended) the model says by itself.
@@ -57,9 +57,10 @@ class Thing:
             watch.paused, watch.due = False, None
 
     def meet(self, stage: str, at: datetime) -> None:
+        """What it waited for came: at the due moment it is still on time, even where a timer was faster."""
         watch = self.watches.get(stage)
         if watch is not None and not watch.ended:
-            watch.missed = watch.missed or (watch.passed(at) and not watch.paused)
+            watch.missed = watch.passed(at) and not watch.paused
             watch.paused, watch.ended = False, True
 
     def stop(self, *stages: str) -> None:

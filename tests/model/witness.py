@@ -42,7 +42,8 @@ class Witness:
             assert event.originator_version == (thing.version if thing is not None else 0) + 1
             self.position = recorded.position
             self._said_once(event)
-            self.things[event.originator_id] = event.mutate(thing)
+            grown: Any = event.mutate(thing)
+            self.things[event.originator_id] = grown
 
     def _said_once(self, event: Any) -> None:
         topic, stream = event.TOPIC, event.originator_id
@@ -97,8 +98,8 @@ class Witness:
     def at_the_end(self) -> None:
         """Nothing that was written ever changed, and the views say what the log says."""
         assert list(self.house.log.raw(0, 1_000_000)) == self.kept
-        for stream, thing in self.things.items():
-            assert self.house.log.load(type(thing), stream) == thing
+        for stream, followed in self.things.items():
+            assert self.house.log.load(type(followed), stream) == followed
         self.house.projector.catch_up()
         assert self.house.projector.parked() == []
         with self.house.views.reading() as db:
