@@ -38,10 +38,16 @@ demo: install ## run everything in one process with the demo city
 serve: install ## run the engine on the store in ./shaoxiang-data
 	$(BIN)/shaoxiang serve
 
-test: install ## run all tests, long ones in their short form
+.PHONY: tools
+tools:
+	@command -v strace >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 \
+	    && apt-get update -qq && apt-get install -qq -y strace >/dev/null; } || { \
+	    echo "The tests that watch the disk being synced need strace. On Debian: apt-get install strace, then make again."; exit 1; }
+
+test: install tools ## run all tests, long ones in their short form
 	$(BIN)/pytest -n $(JOBS)
 
-test-long: install ## run all tests in their long form
+test-long: install tools ## run all tests in their long form
 	SHAOXIANG_HYPOTHESIS=long $(BIN)/pytest -n $(JOBS) -m "slow or not slow"
 
 check: install ## lint, format, types, arrows, documents in step

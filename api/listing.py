@@ -152,7 +152,7 @@ def _in_jurisdiction(view: ViewTable, prefix: str) -> ColumnElement[bool]:
 
 def shown(view: ViewTable, row: Mapping[str, Any], hides: tuple[str, ...] = ()) -> dict[str, Any]:
     """A row as it is shown: microseconds as moments, documents as values, hidden columns left out."""
-    documents: tuple[str, ...] = getattr(view, "documents", ())
+    documents = view.documents
     return {
         column.name: _shown(column, row[column.name], documents)
         for column in view.table.columns
@@ -171,7 +171,7 @@ def _shown(column: Any, value: Any, documents: tuple[str, ...]) -> Any:
 
 def model_of(name: str, view: ViewTable, hides: tuple[str, ...] = ()) -> type[BaseModel]:
     """The declared shape of a shown row."""
-    documents: tuple[str, ...] = getattr(view, "documents", ())
+    documents = view.documents
     fields: dict[str, Any] = {}
     for column in view.table.columns:
         if column.name in hides:

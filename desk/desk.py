@@ -5,7 +5,7 @@ the target settled, the guard asked, the arguments read, the decision made, and 
 Where somebody else was faster, it is decided again.
 """
 
-import hashlib
+import hmac
 import json
 import threading
 from collections.abc import Mapping
@@ -92,7 +92,7 @@ class Desk:
 
         Raises a `Refusal` of the domain, CommandReused, CommandInFlight, StaleVersion, or Busy.
         """
-        request = _digest(name, on, given)
+        request = _digest(self.world.digest_key, name, on, given)
         with self._lock:
             if command_id in self._in_flight:
                 raise CommandInFlight("The same command is being decided; ask again in a moment.")
@@ -315,8 +315,8 @@ def _read(arguments: type[Arguments], given: Mapping[str, Any] | BaseModel) -> A
         raise Invalid(f"The arguments do not fit: {said}", fields=fields) from None
 
 
-def _digest(name: str, on: UUID | None, given: Mapping[str, Any] | BaseModel) -> str:
-    """A fingerprint of the request, the same for the same body."""
+def _digest(key: bytes, name: str, on: UUID | None, given: Mapping[str, Any] | BaseModel) -> str:
+    """A keyed fingerprint of the request, the same for the same body."""
     plain = given.model_dump(mode="json") if isinstance(given, BaseModel) else given
     body = json.dumps(plain, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(f"{name}\n{on}\n{body}".encode()).hexdigest()
+    return hmac.digest(key, f"{name}\n{on}\n{body}".encode(), "sha256").hex()

@@ -125,7 +125,7 @@ PERMITTED: Mapping[str, Mapping[Role, Scope]] = {
     "reopen_case": _COMMAND,
     "cancel_case": _COMMAND,
     "add_department": _LEADER,
-    "change_lead": {**_LEADER, **_COMMAND},
+    "change_lead": _LEADER,
     "escalate_whistle": _LEADER,
     "move_appointment": _LEADER,
     "withdraw_whistle": _LEADER,

@@ -30,7 +30,10 @@ class Photos(Protocol):
 
 @dataclass(frozen=True)
 class World:
-    """Handed in by wiring. Without a vault identities are dropped, without photos any hash is taken, as in a play."""
+    """Handed in by wiring. Without a vault identities are dropped, without photos any hash is taken, as in a play.
+
+    `digest_key` keys the fingerprints of requests, so that whoever holds the log cannot confirm a guess at a name.
+    """
 
     log: EventLog
     rules: Rules
@@ -38,3 +41,4 @@ class World:
     now: Callable[[], datetime]
     vault: Vault | None = None
     photos: Photos | None = None
+    digest_key: bytes = b"play"

@@ -5,7 +5,7 @@ One row per matter, under the id that its case has or would have. Other views re
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, String, Text
 
 from domain.dispatch.facts import case as cases
 from domain.dispatch.facts import report as reports
@@ -35,8 +35,8 @@ BOARD = Entity(
     Column("street", Text),
     Column("division", Text),
     Column("jurisdiction", Text),
-    Column("lat", Text),
-    Column("lon", Text),
+    Column("lat", Float),
+    Column("lon", Float),
     Column("filed_at", BigInteger),
     Column("closed_at", BigInteger),
     Column("due_at", BigInteger),
@@ -134,7 +134,7 @@ def submitted(event: Event, rows: Rows) -> None:
     place = event["place"]
     row.update(
         report_state="reported", reported_at=event.at, source=event["source"], item=event["item"],
-        lat=str(place["lat"]), lon=str(place["lon"]), drill=event["drill"], imported=event.meta["imported"],
+        lat=place["lat"], lon=place["lon"], drill=event["drill"], imported=event.meta["imported"],
     )  # fmt: skip
     rows.put(CONCERNS, event.meta["actor"], event.case)
 
@@ -153,7 +153,7 @@ def filed(event: Event, rows: Rows) -> None:
     row.update(
         number=event["number"], state="filed", filed_at=event.at, item=event["item"], item_name=event["item_name"],
         urgency=event["urgency"], source=event["source"], report=event["report"], drill=event["drill"],
-        lat=str(place["lat"]), lon=str(place["lon"]), imported=event.meta["imported"],
+        lat=place["lat"], lon=place["lon"], imported=event.meta["imported"],
     )  # fmt: skip
 
 
@@ -162,7 +162,7 @@ def corrected(event: Event, rows: Rows) -> None:
     row = _matter(event, rows)
     place = event["place"]
     row.update(item=event["item"], item_name=event["item_name"], urgency=event["urgency"])
-    row.update(lat=str(place["lat"]), lon=str(place["lon"]))
+    row.update(lat=place["lat"], lon=place["lon"])
 
 
 def sets(**columns: Any) -> Handler:

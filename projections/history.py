@@ -28,6 +28,7 @@ HISTORY = Append(
     Column("rules", Text),
     Column("facts", Text),
     indexes=(("case_id",), ("actor",), ("organisation",)),
+    documents=("rules", "facts"),
 )
 """`rules` is a JSON list of [stage, rule, policy, calendar, due], one for each clock that the event moved."""
 

@@ -24,10 +24,20 @@ METADATA = MetaData()
 
 
 class ViewTable:
-    """A declared table: its name carries the view's version, and `key` names its primary key."""
+    """A declared table: its name carries the view's version, and `key` names its primary key.
 
-    def __init__(self, name: str, *columns: Column[Any], indexes: tuple[tuple[str, ...], ...] = ()) -> None:
+    `documents` names the columns that hold a JSON value rather than a scalar.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *columns: Column[Any],
+        indexes: tuple[tuple[str, ...], ...] = (),
+        documents: tuple[str, ...] = (),
+    ) -> None:
         self.name = name
+        self.documents = documents
         self.table = Table(name, METADATA, *columns)
         for each in indexes:
             Index(f"{name}_by_{'_'.join(each)}", *(self.table.c[column] for column in each))
@@ -48,7 +58,7 @@ class ViewTable:
 
 
 class Entity(ViewTable):
-    """One changing row per key. `documents` names the columns that hold a JSON value rather than a scalar."""
+    """One changing row per key. Its documents are written and read as canonical JSON."""
 
     def __init__(
         self,
@@ -57,8 +67,7 @@ class Entity(ViewTable):
         indexes: tuple[tuple[str, ...], ...] = (),
         documents: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(name, *columns, indexes=indexes)
-        self.documents = documents
+        super().__init__(name, *columns, indexes=indexes, documents=documents)
         self.blank: Row = dict.fromkeys(self.columns)
         self.values: Values = itemgetter(*self.columns)
 

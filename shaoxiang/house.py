@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hmac
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,12 +60,22 @@ def open_premises(
         city = city.with_extra(guests)
     log = EventLog.open(settings.log_db, KINDS)
     try:
-        vault = Vault(settings.vault_db, _key(settings))
+        key = _key(settings)
+        vault = Vault(settings.vault_db, key)
         photos = Photos(
             settings.photo_folder, max_bytes=settings.photo_at_most, max_pixels=settings.photo_pixels_at_most
         )
         tokens = Tokens(settings.access_db)
-        house = assemble(log, ViewStore(settings.views_db), rules, city, now, vault=vault, photos=photos)
+        house = assemble(
+            log,
+            ViewStore(settings.views_db),
+            rules,
+            city,
+            now,
+            vault=vault,
+            photos=photos,
+            digest_key=hmac.digest(key, b"command digests", "sha256"),
+        )
         try:
             yield Premises(settings, house, vault, photos, tokens)
         finally:

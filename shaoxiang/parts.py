@@ -66,10 +66,11 @@ def assemble(
     *,
     vault: Vault | None = None,
     photos: Photos | None = None,
+    digest_key: bytes = b"play",
     settle: timedelta = timedelta(seconds=1),
 ) -> House:
     """Put a house together on a log and a views' database."""
-    world = World(log=log, rules=rules, city=city, now=now, vault=vault, photos=photos)
+    world = World(log=log, rules=rules, city=city, now=now, vault=vault, photos=photos, digest_key=digest_key)
     desk = Desk(world)
     projector = Projector(log, view_store, views(RulesTiming(rules)))
     registry = CollectorRegistry()

@@ -13,7 +13,7 @@ from domain.dispatch.case import Case, CaseState
 from domain.dispatch.evaluation import Evaluation, EvaluationState
 from domain.dispatch.response import Response
 from domain.dispatch.standing import standing_id
-from domain.kernel import Kind, kind_of
+from domain.kernel import Kind, case_of, kind_of
 from domain.policy.deadlines import Stage
 from domain.registry.organisations import OrganisationKind
 from projections.history import HISTORY
@@ -35,6 +35,8 @@ class Result:
         self.city = house.world.city
         self.zone = ZoneInfo(self.city.zone)
         self.aliases = self._aliases()
+        # A store may hold other cases; a play's notices and timeline tell of its own.
+        self.own = {str(case_of(stream)) for stream in played.names.values()}
 
     def document(self) -> dict[str, Any]:
         """The whole result, with whether it is as the scenario expects."""
@@ -111,9 +113,8 @@ class Result:
 
     def _notices(self) -> list[dict[str, Any]]:
         column = NOTICES.table.c
-        query = select(column.at, column.kind, column.recipient, column.about).order_by(
-            column.at, column.position, column.ordinal
-        )
+        query = select(column.at, column.kind, column.recipient, column.about).where(column.case_id.in_(self.own))
+        query = query.order_by(column.at, column.position, column.ordinal)
         with self.house.views.reading() as db:
             rows = db.execute(query).all()
         return [
@@ -144,7 +145,8 @@ class Result:
 
     def _timeline(self) -> list[dict[str, Any]]:
         column = HISTORY.table.c
-        query = select(column.at, column.topic, column.stream, column.actor, column.role, column.case_id)
+        query = select(column.at, column.topic, column.stream, column.actor, column.role)
+        query = query.where(column.case_id.in_(self.own))
         with self.house.views.reading() as db:
             rows = db.execute(query.order_by(column.at, column.position)).all()
         return [
@@ -154,8 +156,7 @@ class Result:
                 "on": self.aliases.get(UUID(stream), stream),
                 "by": SYSTEM_ROLE if role == SYSTEM_ROLE else self.played.by_person.get(UUID(actor), actor),
             }
-            for at, topic, stream, actor, role, case in rows
-            if case is not None
+            for at, topic, stream, actor, role in rows
         ]
 
     def _organisation(self, code: str) -> str:

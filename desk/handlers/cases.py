@@ -150,7 +150,14 @@ def call(
 def dispatch(
     unit: Unit, case: Case, called: Dispatch, whistle: Whistle | None, replaces: UUID | None = None
 ) -> Response:
-    """One department is called, or the street's own team set to work."""
+    """One department is called, or the street's own team set to work.
+
+    The emergency kind is for emergencies only: once a case was corrected to be none, whoever joins its whistle comes
+    as to an enforcement whistle (our default).
+    """
+    kind = whistle.kind if whistle else None
+    if kind is WhistleKind.EMERGENCY and case.urgency is not Urgency.EMERGENCY:
+        kind = WhistleKind.ENFORCEMENT
     response = disposal.dispatch(
         called.response,
         unit.act,
@@ -160,7 +167,7 @@ def dispatch(
         whistle=whistle.id if whistle else None,
         department=called.department,
         part=called.part,
-        kind=whistle.kind if whistle else None,
+        kind=kind,
         urgency=case.urgency,
         item=case.item,
         street=case.street,

@@ -36,7 +36,7 @@ MAY: dict[str, set[str]] = {
     "command_officer": {
         *REPORT, "phone_whistle", "request_site_check", "confirm_site_check", "reject_report", "merge_report",
         "unmerge_report", "unmask_reporter", "erase_reporter", "file_case", "correct_case", "route_direct", "push_case",
-        "change_lead", "uphold_return", "deny_return", "refer_dispute", "grant_extension", "deny_extension", "urge",
+        "uphold_return", "deny_return", "refer_dispute", "grant_extension", "deny_extension", "urge",
         "suspend_case", "resume_case", "close_case", "rate", "reopen_case", "cancel_case", "order_supervision",
         "default_response",
     },

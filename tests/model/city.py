@@ -1,5 +1,6 @@
 """The small city that the model plays in: who there is, and a house with its officers on the register."""
 
+import itertools
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
@@ -44,13 +45,10 @@ def actors() -> tuple[Actor, ...]:
 
     Somebody works for a department and for a street at once, and some hold a role where it does not belong.
     """
-    found = []
-    for street in STREETS:
-        for role in (Role.GRID_WORKER, Role.MOBILE_GRID_WORKER, Role.STREET_OFFICER, Role.STREET_LEADER):
-            found.append(somebody(f"{role} {street}", role, street))
-    for department in DEPARTMENTS:
-        for role in (Role.DEPARTMENT_LIAISON, Role.DEPARTMENT_HEAD, Role.SPECIALIST):
-            found.append(somebody(f"{role} {department}", role, department))
+    of_streets = (Role.GRID_WORKER, Role.MOBILE_GRID_WORKER, Role.STREET_OFFICER, Role.STREET_LEADER)
+    of_departments = (Role.DEPARTMENT_LIAISON, Role.DEPARTMENT_HEAD, Role.SPECIALIST)
+    held = [*itertools.product(of_streets, STREETS), *itertools.product(of_departments, DEPARTMENTS)]
+    found = [somebody(f"{role} {place}", role, place) for role, place in held]
     for n in (1, 2):
         found.append(somebody(f"command {n}", Role.COMMAND_OFFICER, COMMAND))
         found.append(somebody(f"supervision {n}", Role.SUPERVISION, SUPERVISION))

@@ -23,7 +23,7 @@ MAY: dict[str, set[str]] = {
     },
     "command_officer": REPORTS | RULES | {
         "phone_whistle", "request_site_check", "confirm_site_check", "reject_report", "merge_report", "unmerge_report",
-        "file_case", "unmask_reporter", "erase_reporter", "route_direct", "correct_case", "push_case", "change_lead",
+        "file_case", "unmask_reporter", "erase_reporter", "route_direct", "correct_case", "push_case",
         "refer_dispute", "suspend_case", "resume_case", "order_supervision", "close_case", "rate", "reopen_case",
         "cancel_case", "default_response", "urge",
     },

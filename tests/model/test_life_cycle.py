@@ -146,8 +146,8 @@ class LifeCycle(RuleBasedStateMachine):
         """Any command by anybody, on a thing of its kind or, now and then, of another."""
         chance = Random(seed)
         name = chance.choice(sorted(RULES))
-        kind = Thing if chance.random() < 0.1 else TARGETS[name]
-        things = [each for each in self._targets() if isinstance(each, kind)]
+        astray = chance.random() < 0.1
+        things = [each for each in self._targets() if astray or isinstance(each, TARGETS[name])]
         self._try(name, chance.choice(things) if things else None, chance, wild=True)
 
     @rule(seed=SEEDS, wild=st.booleans())
