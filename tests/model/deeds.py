@@ -47,7 +47,7 @@ class Maker:
 
     def _whistle(self, case: Case | None) -> dict[str, Any]:
         codes = self.chance.sample(DEPARTMENTS[:3], self.chance.choice((1, 1, 2, 2, 3)))
-        if self.wild and self.one([False, False], True):
+        if self.wild and self.chance.random() < 0.3:
             codes = [*codes, self.one(NAMES)]
         if case is not None and case.item == "占道经营" and len(codes) == 1:
             codes = [*codes, DEPARTMENTS[0] if codes[0] != DEPARTMENTS[0] else DEPARTMENTS[1]]
@@ -100,9 +100,8 @@ class Maker:
     def _blow_whistle(self, case: Case) -> dict[str, Any]:
         kind = self.one(["enforcement", "enforcement", "key_work", "escalated"], "emergency")
         found = {**self._whistle(case), "kind": kind}
-        if (kind == "enforcement" and case.urgency != "emergency" and self.one([False, True])) or self.one(
-            [False], True
-        ):
+        fitting = kind == "enforcement" and case.urgency != "emergency"
+        if (fitting or self.wild) and self.chance.random() < 0.5:
             found["appointed_at"] = self.after(timedelta(hours=3), timedelta(days=1))
         if self.wild:
             for part in self.one([(), ("reason",), ("lead",), ("kind", "lead", "support")]):
@@ -157,7 +156,7 @@ class Maker:
             found["place"] = place
         if self.one([True, False, False]):
             found["device_at"] = max(self.at - timedelta(hours=1), response.at or self.at)
-        if self.one([False], True):
+        if self.wild and self.chance.random() < 0.5:
             found["device_at"] = self.at + timedelta(minutes=1)
         return found
 

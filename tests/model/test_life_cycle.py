@@ -24,13 +24,13 @@ from domain.errors import Refusal
 from shaoxiang.clock import VirtualClock
 from tests.conftest import START
 from tests.model.city import PEOPLE, actors, divisions, house_with_officers
-from tests.model.deed import Deed
+from tests.model.deed import FINE, NOT_PERMITTED, Deed
 from tests.model.deeds import Maker
 from tests.model.model import BEGINNERS, RULES, TARGETS, Model
 from tests.model.things import Thing
 from tests.model.witness import Witness
 
-HOPS = tuple(timedelta(minutes=minutes) for minutes in (0, 1, 15, 40, 100, 300, 1440, 4 * 1440, 12 * 1440))
+HOPS = tuple(timedelta(minutes=minutes) for minutes in (0, 1, 5, 15, 40, 100, 300, 1440, 6 * 1440))
 NAP = timedelta(hours=2)
 """How long timers may be behind at most when a command comes."""
 
@@ -45,13 +45,18 @@ ONWARD = (
 """The commands that bring a case towards its end."""
 
 TURNS = (
-    "request_return", "refer_dispute", "uphold_return", "deny_return", "request_extension", "grant_extension",
-    "deny_extension", "fail_verification", "confirm_arrival", "correct_arrival", "move_appointment", "reopen_case",
-    "suspend_case", "resume_case", "add_department", "change_lead", "escalate_whistle", "merge_report",
-    "unmerge_report", "request_site_check", "confirm_site_check", "confirm_commendation", "confirm_criticism",
-    "order_rectification", "confirm_compliance", "report_progress", "withdraw_whistle",
+    "fail_verification", "confirm_arrival", "correct_arrival", "move_appointment", "reopen_case", "suspend_case",
+    "resume_case", "add_department", "change_lead", "escalate_whistle", "unmerge_report", "request_site_check",
+    "confirm_site_check", "order_rectification", "confirm_compliance", "report_progress", "withdraw_whistle",
 )  # fmt: skip
 """What makes a case long."""
+
+ASKED = ("request_return", "request_extension", "object", "request_review", "complete")
+RULED = (
+    "uphold_return", "deny_return", "refer_dispute", "grant_extension", "deny_extension", "decide_review",
+    "reply_objection", "confirm_commendation", "confirm_criticism", "pass_verification", "fail_verification",
+)  # fmt: skip
+"""What departments ask for, and what others say to it."""
 
 
 class LifeCycle(RuleBasedStateMachine):
@@ -135,7 +140,15 @@ class LifeCycle(RuleBasedStateMachine):
         """A return, an extension, rework, a suspension: what makes a case long."""
         self._allowed(Random(seed), TURNS)
 
-    it_takes_another_turn = it_takes_a_turn
+    @rule(seed=SEEDS)
+    def a_department_asks_for_something(self, seed: int) -> None:
+        self._allowed(Random(seed), ASKED)
+
+    @rule(seed=SEEDS)
+    def what_was_asked_for_is_ruled_on(self, seed: int) -> None:
+        self._allowed(Random(seed), RULED)
+
+    it_is_ruled_on_again = what_was_asked_for_is_ruled_on
 
     @rule(seed=SEEDS)
     def something_allowed_is_done(self, seed: int) -> None:
@@ -176,15 +189,19 @@ class LifeCycle(RuleBasedStateMachine):
         return [each for each in self.model.things() if type(each).__name__ not in ("Sheet", "Interview")]
 
     def _allowed(self, chance: Random, names: tuple[str, ...]) -> None:
-        at, found = self.clock.now(), {}
+        found = {}
         for name in names:
             things = [each for each in self._targets() if isinstance(each, TARGETS[name])]
-            able = [each for each in things if "OK" in RULES[name].state(each, Deed(name, each, actors()[0], {}, at))]
-            if able:
+            if able := [each for each in things if self._is_open_to(name, each)]:
                 found[name] = able
         if found:
             name = chance.choice(sorted(found))
             self._by_permitted(name, chance.choice(found[name]), chance, wild=False)
+
+    def _is_open_to(self, name: str, thing: Thing) -> bool:
+        """Whether the state of a thing allows a command to somebody; some rulings depend on who it is."""
+        said = RULES[name].state(thing, Deed(name, thing, actors()[0], {}, self.clock.now()))
+        return bool(said & (FINE | NOT_PERMITTED))
 
     def _by_permitted(self, name: str, thing: Thing, chance: Random, *, wild: bool) -> None:
         at = self.clock.now()
