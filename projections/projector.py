@@ -58,12 +58,21 @@ class Projector:
     """Keeps views up to date with the log. Safe to ask from many threads; folding goes one batch at a time."""
 
     def __init__(
-        self, source: Log, store: ViewStore, views: Iterable[View], alarm: Callable[[Parked], None] | None = None
+        self,
+        source: Log,
+        store: ViewStore,
+        views: Iterable[View],
+        alarm: Callable[[Parked], None] | None = None,
+        *,
+        batch: int = BATCH,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
+        """`batch` is how many events one transaction folds, `poll_seconds` how long it sleeps without a hint."""
         self.source = source
         self.store = store
         self.views = closure(views)
         self._alarm = alarm
+        self._batch, self._poll_seconds = batch, poll_seconds
         self._folder = Folder(self.views)
         self._tables = TableSet(self.views)
         self._rows = Rows(self._tables.entities)
@@ -109,22 +118,22 @@ class Projector:
         while not stop.is_set():
             try:
                 if not self.step():
-                    self.source.wait(self._position, POLL_SECONDS)
+                    self.source.wait(self._position, self._poll_seconds)
             except OperationalError as problem:
                 # Another process holds the database, or the disk is full: nothing is lost, so try again.
                 log.warning("views cannot be written for now", problem=str(problem.orig))
-                stop.wait(POLL_SECONDS)
+                stop.wait(self._poll_seconds)
 
     def wait_for(self, position: int, timeout: float) -> bool:
         """Wait at most `timeout` seconds until the views have reached a position; whether they have."""
         with self._moved:
             return self._moved.wait_for(lambda: self._position >= position, timeout)
 
-    def step(self, limit: int = BATCH) -> int:
+    def step(self, limit: int | None = None) -> int:
         """Fold one batch, `limit` events at most; answers how many events it moved past."""
         with self._folding:
             try:
-                return self._fold(limit)
+                return self._fold(limit or self._batch)
             except PoisonError as poison:
                 return self._around(poison)
 

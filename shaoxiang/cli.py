@@ -1,11 +1,14 @@
 """The command line: demo, serve, migrate, play, rebuild, check, import, token."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID, uuid4
 
 import typer
 from pydantic import ValidationError
@@ -13,12 +16,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from desk.actors import HELD_IN, Role
 from domain.errors import Refusal
 from shaoxiang import demo as demo_city
 from shaoxiang import logs, server
 from shaoxiang.clock import SystemClock, VirtualClock
 from shaoxiang.house import Premises, migrate_all, open_premises, parse_store
-from shaoxiang.import_map import read_map
+from shaoxiang.import_map import city_with_kept, read_map
 from shaoxiang.importing import import_file
 from shaoxiang.parts import House, house_in_memory, load_rules
 from shaoxiang.player import Player, Scenario, ScenarioError, read_scenario
@@ -26,6 +30,7 @@ from shaoxiang.resources import load_city, read_json
 from shaoxiang.result import Result
 from shaoxiang.settings import LogFormat, Settings
 from store.errors import StoreError
+from store.tokens import Tokens
 
 app = typer.Typer(
     help="Shaoxiang 哨响: streets whistle, departments report.", no_args_is_help=True, add_completion=False
@@ -41,19 +46,38 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a lin
 
 
 def main() -> None:
-    """Run the command line; errors are one line that says what, where and what to do."""
+    """Run the command line; errors are one line that says what, where and what to do. Files it makes are private."""
+    os.umask(0o077)
     try:
         app()
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        typer.echo(f"shaoxiang: {problem.title}: {where}: {first['msg']} ({problem.error_count()} in all)", err=True)
+        sys.exit(USAGE)
     except (StoreError, ScenarioError, Refusal, ValueError, OSError) as problem:
         typer.echo(f"shaoxiang: {problem}", err=True)
         sys.exit(USAGE)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("shaoxiang"))
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    shown: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Streets whistle, departments report."""
 
 
 @app.command()
 def demo(port: Port = None, directory: Dir = None) -> None:
     """Run everything in one process with the demo city, and print the address and a login per role."""
     with _open(_settings(directory, port), migrate_first=True) as (premises, clock):
-        logins = demo_city.load_demo(premises, lambda line: out.print(f"  {line}", markup=False, highlight=False))
+        logins = demo_city.load_demo(premises, lambda line: typer.echo(f"  {line}"))
         sock = server.listen(premises.settings.host, premises.settings.port)
 
         def ready() -> None:
@@ -78,7 +102,7 @@ def serve(port: Port = None, directory: Dir = None) -> None:
 def migrate(directory: Dir = None) -> None:
     """Create the store, or bring it up to date; doing it again changes nothing."""
     for name, before, after in migrate_all(_settings(directory)):
-        out.print(f"{name}: version {after}" + ("" if before == after else f" (was {before})"), highlight=False)
+        typer.echo(f"{name}: version {after}" + ("" if before == after else f" (was {before})"))
 
 
 @app.command()
@@ -149,6 +173,18 @@ def check(directory: Dir = None, as_json: Json = False) -> None:
     raise typer.Exit(0 if clean else FAILED)
 
 
+@app.command()
+def retry(directory: Dir = None, as_json: Json = False) -> None:
+    """Fold cases that were put aside again, after what ailed them was repaired; exits 1 while any stays aside."""
+    with _open(_settings(directory)) as (premises, _):
+        projector = premises.house.projector
+        projector.catch_up()
+        well = projector.retry_parked()
+        parked = [each._asdict() for each in projector.parked()]
+    _say({"well": well, "parked": parked}, as_json=as_json)
+    raise typer.Exit(FAILED if parked else 0)
+
+
 @app.command("import")
 def import_cases(
     file: Annotated[Path, typer.Argument(help="A CSV or XLSX file.")],
@@ -178,15 +214,33 @@ def token(
     directory: Dir = None,
 ) -> None:
     """Issue a bearer token for a new person in a role; it is shown once and kept as a hash."""
-    from uuid import uuid4  # noqa: PLC0415 - a new person's id is made here and nowhere else
-
-    from desk.actors import Role  # noqa: PLC0415
-
-    with _open(_settings(directory)) as (premises, clock):
-        held = Role(role)
-        code = premises.house.world.city.find(organisation).code
-        issued = premises.tokens.create(uuid4(), held.value, code, name, clock.now())
+    if role not in list(Role):
+        msg = f"No role is called {role}; there are {', '.join(Role)}."
+        raise ValueError(msg)
+    settings = _settings(directory)
+    home = city_with_kept(load_city(settings.data), settings.imports).find(organisation)
+    if home.kind not in HELD_IN[Role(role)]:
+        msg = f"The role {role} is not held in {home.name}, which is a {home.kind}."
+        raise ValueError(msg)
+    with closing(Tokens(settings.access_db)) as tokens:
+        issued = tokens.create(uuid4(), role, home.code, name, SystemClock().now())
     typer.echo(issued.secret)
+
+
+@app.command()
+def tokens(directory: Dir = None, as_json: Json = False) -> None:
+    """List the tokens: id, role, organisation, name, and whether they were revoked; never the secrets."""
+    with closing(Tokens(_settings(directory).access_db)) as kept:
+        for each in kept.list():
+            shown = each.model_dump(mode="json")
+            typer.echo(json.dumps(shown, ensure_ascii=False) if as_json else "  ".join(map(str, shown.values())))
+
+
+@app.command()
+def revoke(token_id: Annotated[UUID, typer.Argument(help="The token's id, as listed.")], directory: Dir = None) -> None:
+    """End a token at once, also in a server that is running."""
+    with closing(Tokens(_settings(directory).access_db)) as kept:
+        kept.revoke(token_id, SystemClock().now())
 
 
 # What the commands share.

@@ -62,6 +62,7 @@ def open_premises(
     try:
         key = _key(settings)
         vault = Vault(settings.vault_db, key)
+        vault.check()
         photos = Photos(
             settings.photo_folder, max_bytes=settings.photo_at_most, max_pixels=settings.photo_pixels_at_most
         )
@@ -75,6 +76,8 @@ def open_premises(
             vault=vault,
             photos=photos,
             digest_key=hmac.digest(key, b"command digests", "sha256"),
+            batch=settings.fold_batch,
+            poll_seconds=settings.poll_every.total_seconds(),
         )
         try:
             yield Premises(settings, house, vault, photos, tokens)

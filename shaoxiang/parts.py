@@ -13,7 +13,7 @@ from desk.world import Photos, Vault, World
 from domain.policy.rules import Rules
 from domain.registry.organisations import City
 from projections.due import earliest
-from projections.projector import Projector
+from projections.projector import BATCH, POLL_SECONDS, Projector
 from projections.registry import views
 from projections.storage import ViewStore
 from projections.times import micros, moment
@@ -67,12 +67,14 @@ def assemble(
     vault: Vault | None = None,
     photos: Photos | None = None,
     digest_key: bytes = b"play",
+    batch: int = BATCH,
+    poll_seconds: float = POLL_SECONDS,
     settle: timedelta = timedelta(seconds=1),
 ) -> House:
     """Put a house together on a log and a views' database."""
     world = World(log=log, rules=rules, city=city, now=now, vault=vault, photos=photos, digest_key=digest_key)
     desk = Desk(world)
-    projector = Projector(log, view_store, views(RulesTiming(rules)))
+    projector = Projector(log, view_store, views(RulesTiming(rules)), batch=batch, poll_seconds=poll_seconds)
     registry = CollectorRegistry()
     sweeper = Sweeper(DueView(view_store.engine), desk, SweepMetrics(registry), settle=settle)
     return House(log, world, desk, projector, view_store, sweeper, registry)

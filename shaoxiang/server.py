@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import version
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 from limits import parse
@@ -19,6 +20,8 @@ from shaoxiang.house import Premises
 from shaoxiang.settings import Settings
 
 SHUTDOWN_SECONDS = 5
+
+log = structlog.get_logger(__name__)
 
 
 def build_app(premises: Premises, clock: SystemClock) -> FastAPI:
@@ -92,6 +95,9 @@ def serve(premises: Premises, clock: SystemClock, sock: socket.socket, ready: Ca
         server_header=False,
     )
     server = _Announcing(config, ready)
+    for year in (clock.now().year, clock.now().year + 1):
+        for alert in premises.house.world.rules.calendar_alerts(year):
+            log.warning("calendar", kind=alert.kind, year=alert.year, said=alert.message)
     with working(premises, clock.now):
         server.run(sockets=[sock])
 

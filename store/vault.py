@@ -74,6 +74,13 @@ class Vault:
         self._master = AESGCM(_checked(key, "the master key that was handed in"))
         self._database = Database(path, VAULT)
 
+    def check(self) -> None:
+        """Prove that the master key opens what is kept; raises WrongKey. Nothing kept yet proves nothing."""
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT person_id, wrapped FROM person_key WHERE wrapped IS NOT NULL").fetchone()
+        if row is not None:
+            self._unwrap(UUID(bytes=row[0]), row[1])
+
     def register(self, person_id: UUID, name: str, phone: str | None = None) -> None:
         """Keep who the person is; doing it again with the same id corrects what was kept.
 

@@ -106,7 +106,7 @@ class Timekeeper:
 
     def within_slots(self, at: datetime, urgency: Urgency) -> datetime:
         """When a department may be reminded: at once in an emergency, else in its working slots (quiet hours)."""
-        if urgency is Urgency.EMERGENCY:
+        if urgency is Urgency.EMERGENCY or not self.policy(at).quiet_outside_slots:
             return at
         return self.calendar(Party.DEPARTMENT, at).next_working_moment(at)
 

@@ -13,21 +13,22 @@ from uuid import UUID
 from tests.model import timers
 from tests.model.deed import FINE, INVALID, LATE, NOT_PERMITTED, Deed, Rule, Verdict
 from tests.model.permits import STREET_ROLES, reaches
-from tests.model.rules_reports import CASE_RULES, REPORT_RULES, file, submit_wrong, whistle, whistle_wrong
-from tests.model.rules_responses import RESPONSE_RULES, WHISTLE_RULES
+from tests.model.rules_cases import CASE_RULES, whistle, whistle_wrong
+from tests.model.rules_reports import REPORT_RULES, file, submit_wrong
+from tests.model.rules_responses import RESPONSE_RULES
+from tests.model.rules_sheets import SHEET_RULES
+from tests.model.rules_whistles import WHISTLE_RULES
 from tests.model.things import Case, Report, Response, Thing, Whistle
 
-RULES: dict[str, Rule] = {**REPORT_RULES, **CASE_RULES, **WHISTLE_RULES, **RESPONSE_RULES}
+RULES: dict[str, Rule] = {**REPORT_RULES, **CASE_RULES, **WHISTLE_RULES, **RESPONSE_RULES, **SHEET_RULES}
 TARGETS: dict[str, type[Thing]] = {
     **dict.fromkeys(REPORT_RULES, Report),
     **dict.fromkeys(CASE_RULES, Case),
     **dict.fromkeys(WHISTLE_RULES, Whistle),
-    **dict.fromkeys(RESPONSE_RULES, Response),
+    **dict.fromkeys((*RESPONSE_RULES, *SHEET_RULES), Response),
 }
 BEGINNERS = ("submit_report", "phone_whistle")
-ON_SHEETS = {"evaluate", "object", "reply_objection", "request_review", "decide_review", "confirm_commendation"} | {
-    "confirm_criticism", "confirm_interview", "hold_interview", "rectify",
-}  # fmt: skip
+ON_SHEETS = frozenset(SHEET_RULES)
 """Commands that act on what became of a response; the sheet's own windows are settled before them."""
 
 TICK = timedelta(microseconds=1)

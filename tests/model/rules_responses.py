@@ -1,4 +1,4 @@
-"""Whistles, responses, sheets and interviews: when their commands are refused, and what they bring about."""
+"""Responses: when their commands are refused, and what they bring about."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,8 +20,10 @@ from tests.model.deed import (
     named,
     sound,
 )  # fmt: skip
-from tests.model.rules_reports import METRES_A_DEGREE, call, draft_wrong
-from tests.model.things import Interview, Response, Sheet, Whistle
+from tests.model.rules_cases import call
+from tests.model.rules_reports import METRES_A_DEGREE
+from tests.model.rules_whistles import unless_suspended
+from tests.model.things import Response
 
 CHECK_IN_M = 200
 OFFICERS = {"执法人员甲", "执法人员乙"}
@@ -29,96 +31,7 @@ OFFICERS = {"执法人员甲", "执法人员乙"}
 UNCERTIFIED = "执法人员丙"
 
 
-def unless_suspended(guard: Callable[[Any, Deed], Verdict]) -> Callable[[Any, Deed], Verdict]:
-    """While suspended, commands on whistles and responses are refused, with either code where the effect stands."""
-
-    def state(thing: Any, deed: Deed) -> Verdict:
-        found = guard(thing, deed)
-        if not thing.case.suspended or not thing.case.under_way:
-            return found
-        return EITHER if found == ALREADY else WRONG
-
-    return state
-
-
-# Whistles.
-
-
-def blown(whistle: Whistle, deed: Deed) -> Verdict:
-    return FINE if whistle.state == "blown" else WRONG
-
-
-def add_wrong(whistle: Whistle, deed: Deed) -> set[str]:
-    code = deed.given["department"]
-    called = whistle.latest(code)
-    return named(code) or ({"ALREADY_DONE"} if called is not None and called.state != "released" else set())
-
-
-def add(whistle: Whistle, deed: Deed) -> None:
-    call(whistle, deed.given["department"], deed, lead=False)
-
-
-def lead_wrong(whistle: Whistle, deed: Deed) -> set[str]:
-    """The new lead is called by this whistle, and its response is still open."""
-    code = deed.given["department"]
-    heir = whistle.latest(code)
-    if wrong := named(code):
-        return wrong
-    if heir is None:
-        return {"INVALID"}
-    if heir.lead and heir.state != "released":
-        return {"ALREADY_DONE"}
-    return set() if heir.open else {"INVALID"}
-
-
-def change_lead(whistle: Whistle, deed: Deed) -> None:
-    for response in whistle.responses:
-        if response.state != "released":
-            response.lead = response is whistle.latest(deed.given["department"])
-
-
-def escalate(whistle: Whistle, deed: Deed) -> None:
-    """Open responses go, what was opened on them stays; new ones come, with clocks of their own."""
-    whistle.appointed_at = None
-    for response in whistle.responses:
-        if response.open:
-            consequences.release(response)
-    for n, code in enumerate([deed.given["lead"], *(deed.given.get("support") or ())]):
-        call(whistle, code, deed, lead=n == 0)
-
-
-def movable(whistle: Whistle, deed: Deed) -> Verdict:
-    if whistle.state != "blown" or whistle.appointed_at is None:
-        return WRONG
-    return LATE if deed.at > whistle.appointed_at else FINE
-
-
-def move(whistle: Whistle, deed: Deed) -> None:
-    whistle.appointed_at = deed.given["to"]
-
-
-def withdrawable(whistle: Whistle, deed: Deed) -> Verdict:
-    if whistle.state == "withdrawn":
-        return ALREADY
-    if any(each.arrived_at and each.state != "released" for each in whistle.responses):
-        return WRONG
-    gone = any(each.arrived_at for each in whistle.responses)
-    return WRONG if whistle.state != "blown" else FINE | WRONG if gone else FINE
-
-
-def withdraw(whistle: Whistle, deed: Deed) -> None:
-    """Taken back: the case is filed again, with a fresh DISPATCH."""
-    whistle.state = "withdrawn"
-    for response in whistle.responses:
-        if response.open:
-            consequences.release(response)
-            consequences.withdraw_opened(response)
-    assert whistle.case is not None
-    whistle.case.way = "filed"
-    whistle.case.start("dispatch")
-
-
-# Responses: signing and coming.
+# Signing and coming.
 
 
 def called(guard: Callable[[Response, Deed], Verdict]) -> Callable[[Any, Deed], Verdict]:
@@ -247,7 +160,7 @@ def enforce_wrong(response: Response, deed: Deed) -> set[str]:
     return found | ({"NOT_CERTIFIED"} if UNCERTIFIED in officers else set())
 
 
-# Responses: returns.
+# returns.
 
 
 def returnable(response: Response, deed: Deed) -> Verdict:
@@ -305,7 +218,7 @@ def deny_return(response: Response, deed: Deed) -> None:
     response.rulers.add(deed.person)
 
 
-# Responses: the work.
+# the work.
 
 
 def completable(response: Response, deed: Deed) -> Verdict:
@@ -426,150 +339,6 @@ def urgeable(response: Response, deed: Deed) -> Verdict:
     return FINE | WRONG if response.case.suspended else FINE
 
 
-# Sheets.
-
-
-def on_sheet(guard: Callable[[Sheet, Deed], Verdict]) -> Callable[[Any, Deed], Verdict]:
-    return lambda response, deed: WRONG if response.sheet is None else guard(response.sheet, deed)
-
-
-def changes(effect: Callable[[Sheet, Deed], None]) -> Callable[[Any, Deed], None]:
-    return lambda response, deed: effect(response.sheet, deed)
-
-
-def evaluable(sheet: Sheet, deed: Deed) -> Verdict:
-    if not sheet.windows_open:
-        return WRONG
-    return ALREADY if sheet.street_gave else LATE if sheet.street_in or sheet.is_past("evaluation", deed.at) else FINE
-
-
-def evaluate_wrong(_: Any, deed: Deed) -> set[str]:
-    known = {"conduct": consequences.CONDUCT, "cooperation": consequences.COOPERATION, "vetoes": consequences.VETOES}
-    fits = all(set(deed.given.get(part, ())) <= set(entries) for part, entries in known.items())
-    return set() if fits else {"INVALID"}
-
-
-def evaluate(sheet: Sheet, deed: Deed) -> None:
-    sheet.street_in = sheet.street_gave = True
-    sheet.part = {part: list(deed.given.get(part, ())) for part in ("conduct", "cooperation", "vetoes")}
-    sheet.evaluators.add(deed.person)
-    sheet.meet("evaluation", deed.at)
-    consequences.serve(sheet)
-
-
-def objectionable(sheet: Sheet, deed: Deed) -> Verdict:
-    if sheet.objected:
-        return ALREADY
-    if sheet.state == "drafted":
-        return WRONG
-    return FINE if sheet.state == "served" and not sheet.is_past("objection", deed.at) else LATE
-
-
-def object_to(sheet: Sheet, deed: Deed) -> None:
-    sheet.state, sheet.objected = "objected", True
-    sheet.meet("objection", deed.at)
-    sheet.start("reply")
-
-
-def answerable(sheet: Sheet, deed: Deed) -> Verdict:
-    if sheet.replied:
-        return ALREADY
-    if not sheet.objected:
-        return WRONG
-    if sheet.is_past("reply", deed.at):
-        return LATE if sheet.state == "objected" else LATE | WRONG
-    return FINE if sheet.state == "objected" else WRONG
-
-
-def reply(sheet: Sheet, deed: Deed) -> None:
-    sheet.replied = sheet.review_window = True
-    sheet.evaluators.add(deed.person)
-    sheet.meet("reply", deed.at)
-    sheet.start("review_request")
-
-
-def reviewable(sheet: Sheet, deed: Deed) -> Verdict:
-    if sheet.state == "under_review" or sheet.reviewed:
-        return ALREADY
-    if not sheet.review_window:
-        return WRONG
-    return LATE if sheet.state == "final" or sheet.is_past("review_request", deed.at) else FINE
-
-
-def ask_review(sheet: Sheet, deed: Deed) -> None:
-    sheet.state = "under_review"
-    sheet.meet("review_request", deed.at)
-    sheet.start("decision")
-
-
-def decidable(sheet: Sheet, deed: Deed) -> Verdict:
-    """Once; whoever evaluated, ruled on the response or passed the legal review is recused."""
-    if sheet.reviewed:
-        return ALREADY
-    if sheet.state != "under_review":
-        return WRONG
-    assert sheet.response is not None
-    assert sheet.response.case is not None
-    acted = sheet.evaluators | sheet.response.rulers | {sheet.response.case.reviewer}
-    return SAME_PERSON if deed.person in acted else FINE
-
-
-def decide_wrong(_: Any, deed: Deed) -> set[str]:
-    known = {"signature", "arrival", "disposal", "failed_verification", "reopened", "second_extension"}
-    known |= {*consequences.CONDUCT, *consequences.COOPERATION, *consequences.VETOES}
-    exempt = set(deed.given.get("exempt", ()))
-    return set() if exempt <= known and (deed.given["upheld"] or not exempt) else {"INVALID"}
-
-
-def decide(sheet: Sheet, deed: Deed) -> None:
-    sheet.reviewed = True
-    sheet.exempt |= set(deed.given.get("exempt", ()))
-    sheet.meet("decision", deed.at)
-    consequences.finalise(sheet, deed.at)
-
-
-def proposed(outcome: str, flag: str) -> Callable[[Sheet, Deed], Verdict]:
-    """A person confirms what was proposed when the sheet became final."""
-
-    def state(sheet: Sheet, deed: Deed) -> Verdict:
-        if getattr(sheet, flag):
-            return ALREADY if sheet.outcome == outcome else EITHER
-        return FINE if sheet.outcome == outcome else WRONG
-
-    return state
-
-
-# Interviews.
-
-REACHED = {"opened": 0, "confirmed": 1, "held": 2, "expired": 2, "rectified": 3}
-
-
-def interviewing(step: str) -> Callable[[Response, Deed], Verdict]:
-    """One step after another; a step that lies behind stands already."""
-
-    def state(response: Response, deed: Deed) -> Verdict:
-        if not response.interviews or response.interviews[-1].state == "withdrawn":
-            return WRONG
-        interview, wanted = response.interviews[-1], REACHED[step]
-        if REACHED[interview.state] >= wanted:
-            return ALREADY
-        if interview.state == "expired":
-            return LATE
-        return FINE if REACHED[interview.state] == wanted - 1 else WRONG
-
-    return state
-
-
-def goes(step: str) -> Callable[[Response, Deed], None]:
-    def effect(response: Response, deed: Deed) -> None:
-        interview: Interview = response.interviews[-1]
-        interview.state = step
-        if step == "rectified":
-            interview.meet("interview_limit", deed.at)
-
-    return effect
-
-
 def noted(_: Any, deed: Deed) -> None:
     """It is on record, and changes nothing else."""
 
@@ -577,16 +346,6 @@ def noted(_: Any, deed: Deed) -> None:
 def flag(name: str) -> Callable[[Any, Deed], None]:
     return lambda thing, deed: setattr(thing, name, True)
 
-
-WHISTLE_RULES = {
-    "add_department": Rule(unless_suspended(blown), add_wrong, add),
-    "change_lead": Rule(unless_suspended(blown), lead_wrong, change_lead),
-    "escalate_whistle": Rule(unless_suspended(blown), draft_wrong, escalate),
-    "move_appointment": Rule(
-        unless_suspended(movable), lambda _, deed: set() if deed.given["to"] > deed.at else {"INVALID"}, move
-    ),
-    "withdraw_whistle": Rule(unless_suspended(withdrawable), sound, withdraw),
-}
 
 RESPONSE_RULES = {
     "sign": Rule(called(signable), sound, sign),
@@ -609,14 +368,4 @@ RESPONSE_RULES = {
     "deny_extension": Rule(unless_suspended(ruling_on_time), sound, deny),
     "default_response": Rule(called(defaultable), sound, default),
     "urge": Rule(urgeable, sound, noted),
-    "evaluate": Rule(on_sheet(evaluable), evaluate_wrong, changes(evaluate)),
-    "object": Rule(on_sheet(objectionable), sound, changes(object_to)),
-    "reply_objection": Rule(on_sheet(answerable), sound, changes(reply)),
-    "request_review": Rule(on_sheet(reviewable), sound, changes(ask_review)),
-    "decide_review": Rule(on_sheet(decidable), decide_wrong, changes(decide)),
-    "confirm_commendation": Rule(on_sheet(proposed("commend", "commended")), sound, changes(flag("commended"))),
-    "confirm_criticism": Rule(on_sheet(proposed("interview", "criticised")), sound, changes(flag("criticised"))),
-    "confirm_interview": Rule(interviewing("confirmed"), sound, goes("confirmed")),
-    "hold_interview": Rule(interviewing("held"), sound, goes("held")),
-    "rectify": Rule(interviewing("rectified"), sound, goes("rectified")),
 }

@@ -8,11 +8,13 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from shaoxiang.clock import SystemClock
 from shaoxiang.house import migrate_all, open_premises
+from shaoxiang.resources import scenario_files
 from shaoxiang.settings import Settings
 from tests.shaoxiang.commandline import Ran, shaoxiang
 
@@ -138,6 +140,7 @@ def test_a_token_is_printed_once_and_kept_as_a_hash(store: Path) -> None:
     ("role", "organisation", "said"),
     [
         ("mayor", "德胜街道", "mayor"),
+        ("grid_worker", "市司法局", "not held in 市司法局"),
         ("street_leader", "月亮街道", "月亮街道"),
         ("street_leader", "民主街道", "民主街道"),
     ],
@@ -151,9 +154,49 @@ def test_a_token_for_a_role_or_an_organisation_that_nobody_knows_is_refused(
 def test_help_lists_every_command() -> None:
     ran = shaoxiang("--help")
     assert ran.code == 0
-    for command in ("demo", "serve", "migrate", "play", "rebuild", "check", "token"):
+    for command in (
+        "demo",
+        "serve",
+        "migrate",
+        "play",
+        "rebuild",
+        "check",
+        "retry",
+        "import",
+        "token",
+        "tokens",
+        "revoke",
+    ):
         assert command in ran.out
 
 
 def test_json_of_a_check_is_one_object(store: Path) -> None:
     assert json.loads(shaoxiang("check", "--dir", store, "--json").out)["parked"] == []
+
+
+def test_a_token_is_listed_without_its_secret_and_revoked_while_the_store_is_in_use(store: Path) -> None:
+    with open_premises(Settings(dir=store), SystemClock().now) as premises:
+        secret = shaoxiang("token", "auditor", "市审计监督组", "--name", "audit", "--dir", store).out.strip()
+        listed = shaoxiang("tokens", "--dir", store, "--json")
+        assert premises.tokens.lookup(secret) is not None
+        assert secret not in listed.out
+        assert shaoxiang("revoke", listed.document["id"], "--dir", store).code == 0
+        assert premises.tokens.lookup(secret) is None
+
+
+def test_a_master_key_that_opens_nothing_is_noticed_at_the_start(store: Path) -> None:
+    with open_premises(Settings(dir=store), SystemClock().now) as premises:
+        premises.vault.register(uuid4(), "来电人一", "13800000001")
+    (store / "master.key").write_bytes(bytes(32))
+    is_one_clear_line(shaoxiang("check", "--dir", store), "master key")
+
+
+def test_retrying_finds_nothing_aside_in_a_healthy_store(store: Path) -> None:
+    ran = shaoxiang("retry", "--dir", store, "--json")
+    assert (ran.code, ran.document) == (0, {"well": 0, "parked": []})
+
+
+def test_a_policy_that_does_not_fit_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "policy.json").write_text("{}")
+    scenario = scenario_files()[0]
+    is_one_clear_line(shaoxiang("play", scenario, "--policy", tmp_path / "policy.json"), "version")
