@@ -136,12 +136,18 @@ class Unmask(Arguments):
     reason: Text
 
 
+class ChildItem(Arguments):
+    """One part of a matter that is handled directly, such as one shed of a market."""
+
+    name: Word
+
+
 class RouteDirect(Arguments):
     """直接办理: `children` is how many parts it is counted in, or their names."""
 
-    children: Annotated[int, Field(ge=1, le=100_000)] | Annotated[tuple[Word, ...], Field(max_length=1000)] | None = (
-        None
-    )
+    children: (
+        Annotated[int, Field(ge=1, le=100_000)] | Annotated[tuple[Word | ChildItem, ...], Field(max_length=1000)] | None
+    ) = None
 
 
 class CorrectCase(Arguments):

@@ -21,6 +21,7 @@ from domain.registry.organisations import City
 from domain.registry.people import person_id
 from shaoxiang.clock import VirtualClock
 from shaoxiang.parts import House
+from shaoxiang.resources import load_people
 
 PLAYS = UUID("c2b7f8f0-0f0c-5d3a-8a3e-6a51b7a9d410")
 """The namespace of the persons and commands of plays."""
@@ -150,17 +151,25 @@ class Player:
         return Actor(person=person, role=actor.role, organisation=organisation.code)
 
     def _register_people(self) -> None:
+        """The scenario's officers, and those of the city's that its steps name; the scenario's word goes first."""
         admin = Actor(person=uuid5(PLAYS, "admin"), role=Role.ADMIN, organisation=self.city.organisations[0].code)
-        for n, person in enumerate(self.scenario.people):
-            organisation = self.city.find(person.org)
-            stream = person_id(organisation.code, person.name)
-            known = bool(self.house.log.stream(stream))
-            if not known:
-                body = {"name": person.name, "organisation": organisation.code}
-                self._do("register_person", None, body, admin, f"people/{n}")
-            if person.certificate is not None:
-                certificate = person.certificate.model_dump(mode="json", exclude={"valid_from"})
-                self._do("issue_certificate", stream, certificate, admin, f"certificate/{n}", again=known)
+        own = {(self.city.find(person.org).code, person.name): person for person in self.scenario.people}
+        for (code, name), person in own.items():
+            self._register(admin, code, name, [person.certificate] if person.certificate else [])
+        named = {name for step in self.scenario.steps for name in _officers(step)}
+        for row in load_people():
+            code, name = self.city.find(row["organisation"]).code, row["name"]
+            if name in named and (code, name) not in own:
+                self._register(admin, code, name, [ScenarioCertificate(**each) for each in row["certificates"]])
+
+    def _register(self, admin: Actor, code: str, name: str, certificates: list[ScenarioCertificate]) -> None:
+        stream = person_id(code, name)
+        known = bool(self.house.log.stream(stream))
+        if not known:
+            self._do("register_person", None, {"name": name, "organisation": code}, admin, f"{code}/{name}")
+        for certificate in certificates:
+            given = certificate.model_dump(mode="json", exclude_none=True)
+            self._do("issue_certificate", stream, given, admin, f"{code}/{name}/{certificate.number}", again=known)
 
     def _do(
         self, name: str, on: UUID | None, given: Mapping[str, Any], actor: Actor, key: str, *, again: bool = False
@@ -280,6 +289,12 @@ class Player:
                 n += 1
             self.played.responses[f"{name}#{n}"] = earlier
         self.played.responses[name] = stream
+
+
+def _officers(step: Step) -> list[str]:
+    """The officers that a step names."""
+    names = step.with_.get("officers")
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def differences(expected: Any, found: Any, path: str = "") -> Iterator[str]:

@@ -43,12 +43,16 @@ def unless_suspended(check: Check) -> Check:
 
 
 def find_officers(unit: Unit, response: Response, names: Sequence[str]) -> tuple[OfficerRef, ...]:
-    """Officers of the department by name, each with the certificate that is valid that day, if any."""
-    department = unit.city.get(response.department)
+    """Officers by name, each with the certificate that is valid that day, if any.
+
+    They belong to the department, to what it is part of, or to the street where it responds and its team.
+    """
+    department, street = unit.city.get(response.department), unit.case(response.id).street
+    near = (department.code, department.parent, street, unit.city.team_of(street).code if street else None)
+    homes = list(dict.fromkeys(code for code in near if code is not None and unit.city.has(code)))
     today = unit.keeper_of(response).calendar_day(unit.act.at)
     found = []
     for name in names:
-        homes = [code for code in (department.code, department.parent if response.is_direct else None) if code]
         person = next((each for code in homes if (each := unit.find(Person, person_id(code, name)))), None)
         if person is None:
             raise Unknown(f"{department.name} has no officer {name!r} on the register.", officer=name)

@@ -24,7 +24,7 @@ from domain.errors import Refusal
 from shaoxiang.clock import VirtualClock
 from tests.conftest import START
 from tests.model.city import PEOPLE, actors, divisions, house_with_officers
-from tests.model.deed import FINE, NOT_PERMITTED, Deed
+from tests.model.deed import FINE, NOT_PERMITTED, Deed, Verdict
 from tests.model.deeds import Maker
 from tests.model.model import BEGINNERS, RULES, TARGETS, Model
 from tests.model.things import Thing
@@ -57,6 +57,9 @@ RULED = (
     "reply_objection", "confirm_commendation", "confirm_criticism", "pass_verification", "fail_verification",
 )  # fmt: skip
 """What departments ask for, and what others say to it."""
+
+FINER = frozenset({"LEAD_NOT_LAST", "TOO_LATE", "EXTENSION_LIMIT", "SAME_PERSON", "NOT_PERMITTED"})
+"""What speaks where the state alone would not refuse."""
 
 
 class LifeCycle(RuleBasedStateMachine):
@@ -155,6 +158,11 @@ class LifeCycle(RuleBasedStateMachine):
         self._allowed(Random(seed), tuple(RULES))
 
     @rule(seed=SEEDS)
+    def something_is_tried_that_only_a_finer_rule_forbids(self, seed: int) -> None:
+        """The state would allow it, but not to this person, not yet, or not any more."""
+        self._allowed(Random(seed), tuple(RULES), FINER)
+
+    @rule(seed=SEEDS)
     def anybody_tries_anything(self, seed: int) -> None:
         """Any command by anybody, on a thing of its kind or, now and then, of another."""
         chance = Random(seed)
@@ -188,20 +196,19 @@ class LifeCycle(RuleBasedStateMachine):
     def _targets(self) -> list[Thing]:
         return [each for each in self.model.things() if type(each).__name__ not in ("Sheet", "Interview")]
 
-    def _allowed(self, chance: Random, names: tuple[str, ...]) -> None:
+    def _allowed(self, chance: Random, names: tuple[str, ...], wanted: Verdict = FINE | NOT_PERMITTED) -> None:
+        """One of some commands, on a thing whose state answers it as wanted; some rulings depend on who it is."""
         found = {}
         for name in names:
             things = [each for each in self._targets() if isinstance(each, TARGETS[name])]
-            if able := [each for each in things if self._is_open_to(name, each)]:
+            if able := [each for each in things if self._state(name, each) & wanted]:
                 found[name] = able
         if found:
             name = chance.choice(sorted(found))
             self._by_permitted(name, chance.choice(found[name]), chance, wild=False)
 
-    def _is_open_to(self, name: str, thing: Thing) -> bool:
-        """Whether the state of a thing allows a command to somebody; some rulings depend on who it is."""
-        said = RULES[name].state(thing, Deed(name, thing, actors()[0], {}, self.clock.now()))
-        return bool(said & (FINE | NOT_PERMITTED))
+    def _state(self, name: str, thing: Thing) -> Verdict:
+        return RULES[name].state(thing, Deed(name, thing, actors()[0], {}, self.clock.now()))
 
     def _by_permitted(self, name: str, thing: Thing, chance: Random, *, wild: bool) -> None:
         at = self.clock.now()
@@ -267,7 +274,7 @@ class LifeCycle(RuleBasedStateMachine):
 
 
 QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
-SHORT = settings(max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=QUIET)
+SHORT = settings(max_examples=120, stateful_step_count=50, deadline=None, suppress_health_check=QUIET)
 LONG = settings(SHORT, max_examples=2000, stateful_step_count=60)
 
 

@@ -258,3 +258,17 @@ def test_a_view_that_nobody_knows_is_not_rebuilt(played_store: Path) -> None:
     ran = shaoxiang("rebuild", "rumours", "--dir", played_store)
     assert ran.code == 2
     assert "No view is called rumours; there are board_1" in ran.complaint
+
+
+def test_officers_of_the_city_may_be_named_without_being_brought_along(doctored: Any) -> None:
+    arrival = next(step for step in SIGN["steps"] if step["do"] == "check_in")
+    named = {**arrival, "with": {**arrival["with"], "officers": ["执法人员一"]}}
+    steps = [named if step is arrival else step for step in SIGN["steps"]]
+    assert shaoxiang("play", doctored(steps=steps, people=[])).code == 0
+
+
+def test_an_officer_whom_nobody_registered_is_unknown(doctored: Any) -> None:
+    arrival = next(step for step in SIGN["steps"] if step["do"] == "check_in")
+    named = {**arrival, "with": {**arrival["with"], "officers": ["执法人员九十九"]}, "refused": "UNKNOWN"}
+    ran = shaoxiang("play", doctored(steps=[named if step is arrival else step for step in SIGN["steps"]], expect={}))
+    assert "should be refused as UNKNOWN" not in ran.out
