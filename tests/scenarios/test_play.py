@@ -264,7 +264,7 @@ def test_officers_of_the_city_may_be_named_without_being_brought_along(doctored:
     arrival = next(step for step in SIGN["steps"] if step["do"] == "check_in")
     named = {**arrival, "with": {**arrival["with"], "officers": ["执法人员一"]}}
     steps = [named if step is arrival else step for step in SIGN["steps"]]
-    assert shaoxiang("play", doctored(steps=steps, people=[])).code == 0
+    assert shaoxiang("play", doctored(steps=steps)).code == 0
 
 
 def test_an_officer_whom_nobody_registered_is_unknown(doctored: Any) -> None:
