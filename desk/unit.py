@@ -107,10 +107,9 @@ class Unit:
         return [self.need(Response, each.response) for each in whistle.dispatches]
 
     def responses_of(self, case: Case) -> list[Response]:
-        """Every response of a case, in order; of direct handling the one."""
-        if case.direct is not None:
-            return [self.need(Response, case.direct)]
-        return [response for whistle in self.whistles(case) for response in self.responses(whistle)]
+        """Every response of a case, in order: those to its whistles, then direct handling's."""
+        called = [response for whistle in self.whistles(case) for response in self.responses(whistle)]
+        return [*called, self.need(Response, case.direct)] if case.direct is not None else called
 
     def evaluation(self, response: UUID) -> Evaluation | None:
         """The evaluation of a response, or None while there is none."""
@@ -161,11 +160,6 @@ class Unit:
         written = {each.id for each in changed}
         reads = {stream: version for stream, version in self._read.items() if stream not in written}
         return self.world.log.save(changed, reads, command, self.counters)
-
-    @property
-    def first(self) -> CaseAggregate:
-        """The first aggregate that the command touched and that exists."""
-        return next(each for each in self._held.values() if each is not None)
 
     @property
     def recorded(self) -> tuple[str, ...]:

@@ -58,6 +58,8 @@ def order_rectification(case: Case, party: UUID, comply_by: datetime, act: Act, 
 def may_comply(case: Case) -> None:
     """Refuse unless an order to rectify is open."""
     clock = case.clocks.get(Stage.RECTIFICATION)
+    if clock is not None and clock.met_at is not None:
+        raise AlreadyDone("The party's compliance was confirmed already.", case=str(case.id))
     if clock is None or not clock.open:
         raise case.wrong("no order to rectify is open")
 

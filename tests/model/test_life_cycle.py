@@ -27,7 +27,7 @@ from tests.model.city import PEOPLE, actors, divisions, house_with_officers
 from tests.model.deed import FINE, NOT_PERMITTED, Deed, Verdict
 from tests.model.deeds import Maker
 from tests.model.model import BEGINNERS, RULES, TARGETS, Model
-from tests.model.things import Thing
+from tests.model.things import Response, Thing
 from tests.model.witness import Witness
 
 HOPS = tuple(timedelta(minutes=minutes) for minutes in (0, 1, 5, 15, 40, 100, 300, 1440, 6 * 1440))
@@ -50,6 +50,13 @@ TURNS = (
     "confirm_site_check", "order_rectification", "confirm_compliance", "report_progress", "withdraw_whistle",
 )  # fmt: skip
 """What makes a case long."""
+
+ON_SHEETS = (
+    "evaluate", "object", "reply_objection", "request_review", "decide_review", "confirm_commendation",
+    "confirm_criticism",
+)  # fmt: skip
+ON_INTERVIEWS = ("confirm_interview", "hold_interview", "rectify")
+"""Commands that are given on a response and are about something else."""
 
 ASKED = ("request_return", "request_extension", "object", "request_review", "complete")
 RULED = (
@@ -223,8 +230,9 @@ class LifeCycle(RuleBasedStateMachine):
         fitting = on is None if name in BEGINNERS else isinstance(on, TARGETS[name])
         given = Maker(chance, self.model, at, wild=wild).given(name, on) if fitting else {}
         deed = Deed(name, on, chance.choice(able), given, at, malformed=wild and chance.random() < 0.1)
-        if on is not None and on.id is not None and chance.random() < 0.2:
-            version = self.witness.version(on.id)
+        subject = _subject(name, on)
+        if subject is not None and subject.id is not None and chance.random() < 0.2:
+            version = self.witness.version(subject.id)
             deed.stale = wild and chance.random() < 0.5
             deed.expected_version = version + 1 if deed.stale else version
         self._do(deed)
@@ -271,6 +279,15 @@ class LifeCycle(RuleBasedStateMachine):
         self.witness.compare()
         self.witness.at_the_end()
         self.house.close()
+
+
+def _subject(name: str, on: Thing | None) -> Thing | None:
+    """Whose version a command names: the sheet's, the latest interview's, or the version of what it is given on."""
+    if not isinstance(on, Response):
+        return on
+    if name in ON_INTERVIEWS:
+        return on.interviews[-1] if on.interviews else on
+    return on.sheet or on if name in ON_SHEETS else on
 
 
 QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)

@@ -202,7 +202,7 @@ def test_orders_and_reviews_come_once_and_ahead_of_time() -> None:
     given(filed()).when(ordered_right(by="11:00")).refuses(Invalid)
     given(filed(), ordered_right()).when(ordered_right("12:00")).refuses(AlreadyDone)
     given(filed()).when(complied()).refuses(WrongState)
-    given(filed(), ordered_right(), complied()).when(complied()).refuses(WrongState)
+    given(filed(), ordered_right(), complied()).when(complied()).refuses(AlreadyDone)
     given(filed(), reviewed()).when(reviewed()).refuses(AlreadyDone)
     for history in OVER:
         given(filed(), *history).when(ordered_right("17:00")).refuses(WrongState)
