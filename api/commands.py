@@ -1,25 +1,31 @@
 """One function makes the endpoint of every command from one row: it parses, asks the desk once, and answers.
 
-A row says method, path, command, and what the command brings into being. Every command needs an `Idempotency-Key`;
-every command on something that exists needs an `If-Match` with the version that was seen.
+A row says method, path and command. Every command needs an `Idempotency-Key`; every command on something that exists
+needs an `If-Match` with the version that was seen, or `*`.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from http import HTTPStatus
 from typing import Annotated, Any, NamedTuple
 from uuid import UUID, uuid5
 
 from fastapi import APIRouter, Body, Depends, Path, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.models import Example
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field, ValidationError
+from starlette.exceptions import HTTPException
 
 from api.deps import Deps
 from api.examples import EXAMPLES
-from api.identity import Caller, Identity, Parts
+from api.identity import Caller, Identity, Parts, bearer, caller
 from api.problems import ApiProblem, declared
-from desk.commands import COMMANDS, Arguments, Nothing, Target
+from desk.arguments import Arguments, Nothing
+from desk.commands import COMMANDS, Target
 from desk.desk import Done
+from desk.subjects import CREATES
 
 __all__ = ["PREFIX", "Answer", "Row", "command_id", "expected_version", "router_of"]
 
@@ -29,20 +35,24 @@ KEYS = UUID("5a6d3e1c-8f0b-5c52-9d5e-1f6a6f0c7b11")
 KEY_LENGTH_MAX = 200
 KEY = re.compile(rf"[!-~]{{1,{KEY_LENGTH_MAX}}}")
 PREFIX = "/api/v1"
-ETAG_PATTERN = '^"[0-9]{1,9}"$'
+ETAG_PATTERN = r'^(\*|"[0-9]{1,9}")$'
 ETAG = re.compile(r'"([0-9]{1,9})"')
-
+ANY_VERSION = "*"
 
 UNMASK = "unmask_reporter"
 
 
 class Row(NamedTuple):
-    """One route: `creates` is the key of Done.ids that becomes the Location, as in "case"."""
+    """One route of a command."""
 
     method: str
     path: str
     command: str
-    creates: str | None = None
+
+    @property
+    def creates(self) -> str | None:
+        """The key in Done.ids of what becomes the Location, as in "case"; None where nothing comes into being."""
+        return CREATES.get(self.command)
 
 
 class Revealed(BaseModel):
@@ -53,13 +63,13 @@ class Revealed(BaseModel):
 
 
 class Answer(BaseModel):
-    """What a command did. `position` is for `Prefer: wait`, `version` is the next `If-Match`."""
+    """What a command did. `position` is for `Prefer: wait`, `version` is the next `If-Match` for the same thing."""
 
     position: int = Field(description="the log's position after the command")
-    version: int = Field(description="the version of what was acted on, or of what was created")
+    version: int = Field(description="of what was created, else of the evaluation, interview or thing acted on")
     ids: dict[str, UUID] = Field(description="the ids of what was acted on and created, by name")
     events: list[str] = Field(description="the topics of what was recorded")
-    state: str | None = Field(description="the state afterwards")
+    state: str | None = Field(description="its state; what the version is of, the state is of")
     number: str | None = Field(description="the case number, where there is one")
     identity: Revealed | None = Field(None, description="who reported, where that was unmasked")
 
@@ -78,7 +88,7 @@ PLACES = {"report": "reports", "case": "cases", "whistle": "whistles", "response
 
 def router_of(tag: str, rows: Sequence[Row]) -> APIRouter:
     """The router of one visible table of rows."""
-    router = APIRouter(tags=[tag])
+    router = APIRouter(tags=[tag], route_class=CommandRoute)
     for row in rows:
         router.add_api_route(
             row.path,
@@ -106,16 +116,55 @@ def command_id(actor: UUID, key: str | None) -> UUID:
     return uuid5(KEYS, f"{actor}\n{key}")
 
 
-def expected_version(if_match: str | None) -> int:
-    """The version that the caller saw, from `If-Match: "<version>"`. 428 without one, 400 where it cannot be read."""
+def expected_version(if_match: str | None) -> int | None:
+    """The version that the caller saw, from `If-Match: "<version>"`; None for `*`, which is any.
+
+    428 without the header, 400 where it cannot be read.
+    """
     if if_match is None:
-        detail = 'Read the resource first and send its ETag back: If-Match: "<version>".'
+        detail = 'Read it first and send the version that you saw: If-Match: "<version>", or * for any.'
         raise ApiProblem(428, detail)
+    if if_match.strip() == ANY_VERSION:
+        return None
     found = ETAG.fullmatch(if_match.strip())
     if not found:
-        detail = 'If-Match takes one strong ETag, as the resource gave it: "<version>".'
+        detail = 'If-Match takes one version in quotes, as in "3", or * for any.'
         raise ApiProblem(400, detail)
     return int(found[1])
+
+
+class CommandRoute(APIRoute):
+    """A route that says who may not ask, and which header is missing, before it says what is wrong with the body.
+
+    The framework reads the body first. So where the body does not do, the headers are looked at before that is said.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The framework's handler, within the check."""
+        handle = super().get_route_handler()
+        on_something = "{id}" in self.path
+
+        async def handled(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except RequestValidationError:
+                await _admit(request, on_something=on_something)
+                raise
+            except HTTPException as unreadable:
+                if unreadable.status_code == HTTPStatus.BAD_REQUEST:
+                    await _admit(request, on_something=on_something)
+                raise
+
+        return handled
+
+
+async def _admit(request: Request, *, on_something: bool) -> None:
+    """Refuse a caller who is not known, and a command without the headers that it needs."""
+    if not hasattr(request.state, "role"):
+        await run_in_threadpool(caller, request, request.app.state.deps, await bearer(request))
+    command_id(KEYS, request.headers.get("idempotency-key"))
+    if on_something:
+        expected_version(request.headers.get("if-match"))
 
 
 async def raw_body(request: Request) -> bytes:
@@ -214,7 +263,7 @@ def _responses(row: Row) -> dict[int | str, dict[str, Any]]:
     said = declared(400, 401, 403, 404, 409, 413, 422, 429, 500, 503)
     if COMMANDS[row.command].target is not Target.NOTHING:
         said |= declared(412, 428)
-    headers = {"ETag": _header("the version, for the next If-Match"), "X-Log-Position": _header("for Prefer: wait")}
+    headers = {"ETag": _header("the version in the answer"), "X-Log-Position": _header("for Prefer: wait")}
     if row.creates:
         headers["Location"] = _header("what was created")
     said[201 if row.creates else 200] = {"description": "Done, and recorded.", "headers": headers}
@@ -239,7 +288,7 @@ def _parameters(row: Row) -> list[dict[str, Any]]:
         "name": "If-Match",
         "in": "header",
         "required": True,
-        "description": 'The ETag that was seen, as in "3".',
+        "description": 'The version that was seen, as in "3"; or * for any.',
         "schema": {"type": "string", "pattern": ETAG_PATTERN},
         "example": '"1"',
     }

@@ -19,10 +19,10 @@ bearer = HTTPBearer(auto_error=False, description="A token tied to an actor of t
 
 @dataclass(frozen=True)
 class Identity:
-    """The actor behind a token; `name` is what the console shows."""
+    """The actor behind a token; `label` is what the token was called when it was issued."""
 
     actor: Actor
-    name: str
+    label: str
     token: str
     """The token's own id, never the token."""
 
@@ -54,7 +54,7 @@ def caller(
         raise ApiProblem(401, detail, WWW_Authenticate='Bearer error="invalid_token"')
     identity = Identity(
         actor=Actor(person=known.person, role=Role(known.role), organisation=known.organisation),
-        name=known.name,
+        label=known.name,
         token=str(known.id),
     )
     request.state.role, request.state.organisation = known.role, known.organisation

@@ -10,8 +10,9 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, Field, create_model
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -30,6 +31,7 @@ from sqlalchemy import (
 
 from api.problems import ApiProblem
 from projections.board import BOARD, CONCERNS
+from projections.events import PREFIX
 from projections.inbox import INBOX
 from projections.tables import ViewTable
 from projections.times import micros, moment
@@ -153,11 +155,30 @@ def _in_jurisdiction(view: ViewTable, prefix: str) -> ColumnElement[bool]:
 def shown(view: ViewTable, row: Mapping[str, Any], hides: tuple[str, ...] = ()) -> dict[str, Any]:
     """A row as it is shown: microseconds as moments, documents as values, hidden columns left out."""
     documents = view.documents
-    return {
+    found = {
         column.name: _shown(column, row[column.name], documents)
         for column in view.table.columns
         if column.name not in hides
     }
+    if view is BOARD:
+        found["departments"] = _called(found["id"], found["departments"])
+    return found
+
+
+class Called(BaseModel):
+    """A department that was called to a matter, or the street's own team."""
+
+    response: UUID
+    department: str
+    part: str = Field(description="lead or support")
+
+
+def _called(matter: str, departments: Mapping[str, tuple[str, str]]) -> list[Called]:
+    """The board's departments, written out: it keeps of each response no more than what the matter's id lacks."""
+    return [
+        Called(response=UUID(matter[:PREFIX] + tail), department=department, part=part)
+        for tail, (department, part) in departments.items()
+    ]
 
 
 def _shown(column: Any, value: Any, documents: tuple[str, ...]) -> Any:
@@ -169,6 +190,10 @@ def _shown(column: Any, value: Any, documents: tuple[str, ...]) -> Any:
     return json.loads(value) if column.name in documents else value
 
 
+WRITTEN_OUT: Mapping[tuple[str, str], Any] = {(BOARD.name, "departments"): list[Called]}
+"""Documents with a declared shape of their own."""
+
+
 def model_of(name: str, view: ViewTable, hides: tuple[str, ...] = ()) -> type[BaseModel]:
     """The declared shape of a shown row."""
     documents = view.documents
@@ -176,7 +201,7 @@ def model_of(name: str, view: ViewTable, hides: tuple[str, ...] = ()) -> type[Ba
     for column in view.table.columns:
         if column.name in hides:
             continue
-        kind = Any if column.name in documents else _type(column)
+        kind = WRITTEN_OUT.get((view.name, column.name), Any) if column.name in documents else _type(column)
         fields[column.name] = (kind if column.primary_key else kind | None, ... if column.primary_key else None)
     return create_model(name, **fields)
 

@@ -8,7 +8,7 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Metrics:
-    """Commands by name and outcome, latency by route (seconds), open streams, and how far the views are behind."""
+    """Commands by name and outcome, latency by route (seconds), open streams, and how the views are."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register every series; one registry belongs to one app."""
@@ -27,3 +27,4 @@ class Metrics:
             "shaoxiang_log_position", "The position of the last event in the log.", registry=registry
         )
         self.lag = Gauge("shaoxiang_view_lag_events", "How many events the views are behind.", registry=registry)
+        self.parked = Gauge("shaoxiang_parked_cases", "How many cases the views have put aside.", registry=registry)

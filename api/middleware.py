@@ -14,6 +14,7 @@ import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.commands import PREFIX
 from api.metrics import Metrics
 from api.problems import PROBLEM_TYPE, problem_response
 
@@ -139,5 +140,8 @@ def _method(scope: Scope) -> str:
 
 
 def _route(scope: Scope) -> str:
-    route = scope.get("route")
-    return str(getattr(route, "path", UNROUTED)) if route is not None else UNROUTED
+    """The route's whole pattern; an included router knows only what comes after its prefix."""
+    pattern = getattr(scope.get("route"), "path", None)
+    if pattern is None:
+        return UNROUTED
+    return f"{PREFIX}{pattern}" if scope["path"].startswith(f"{PREFIX}/") else str(pattern)

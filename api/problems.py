@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
 import structlog
 from fastapi import FastAPI, Request
@@ -23,6 +24,8 @@ __all__ = ["CODES", "PROBLEM_TYPE", "STATUSES", "ApiProblem", "Problem", "declar
 
 PROBLEM_TYPE = "application/problem+json"
 BUSY_RETRY_SECONDS = 1
+FIELDS_MOST = 50
+MESSAGE_LENGTH_MAX = 1000
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +52,10 @@ STATUSES: Mapping[type[errors.Refusal] | type[DeskError], int] = {
     CommandInFlight: 409,
     Busy: 503,
 }
-"""What the desk refuses → HTTP status. A test proves that every refusal there is has one."""
+"""What the desk refuses → HTTP status. A test proves that every refusal there is has one.
+
+UNKNOWN is 404 where what the path names is not there, and 422 where something named in the request is not.
+"""
 
 CODES: Mapping[int, str] = {
     400: "BAD_REQUEST",
@@ -120,7 +126,7 @@ def problem_response(
     details: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """A problem, ready to send. Texts are escaped to ASCII, so that a broken surrogate cannot break the answer."""
+    """A problem, ready to send. Half of a surrogate pair becomes a question mark, and cannot break the answer."""
     body: dict[str, Any] = {
         "type": f"urn:shaoxiang:problem:{code.lower().replace('_', '-')}",
         "title": HTTPStatus(status).phrase,
@@ -132,7 +138,7 @@ def problem_response(
         body["fields"] = found
     if details:
         body["details"] = dict(details)
-    content = json.dumps(body, default=str).encode("ascii")
+    content = json.dumps(body, default=str, ensure_ascii=False).encode("utf-8", "replace")
     return Response(content, status_code=status, headers=dict(headers or {}), media_type=PROBLEM_TYPE)
 
 
@@ -148,11 +154,22 @@ def install(app: FastAPI) -> None:
 def _refusal(request: Request, refused: Exception) -> Response:
     assert isinstance(refused, errors.Refusal | DeskError)
     status = next((STATUSES[kind] for kind in type(refused).__mro__ if kind in STATUSES), 422)
+    if isinstance(refused, errors.Unknown) and not _is_of_the_path(request, refused):
+        status = 422
     log.info("refused", code=refused.code, status=status, command=getattr(request.state, "command", None))
     request.state.outcome = refused.code
     details = refused.details if isinstance(refused, errors.Refusal) else None
     headers = {"Retry-After": str(BUSY_RETRY_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
     return problem_response(status, refused.code, str(refused), details=details, headers=headers)
+
+
+def _is_of_the_path(request: Request, refused: errors.Unknown) -> bool:
+    """Whether it is the thing that the path names that is not there."""
+    missing, named = refused.details.get("id"), request.path_params.get("id")
+    try:
+        return missing is not None and UUID(str(missing)) == UUID(str(named))
+    except ValueError:
+        return False
 
 
 def _api_problem(request: Request, problem: Exception) -> Response:
@@ -166,11 +183,18 @@ def _validation(request: Request, invalid: Exception) -> Response:
     assert isinstance(invalid, RequestValidationError)
     request.state.outcome = "INVALID"
     log.info("refused", code="INVALID", status=422)
-    fields = [
-        FieldError(field=".".join(_safe(part) for part in error["loc"]), message=_safe(error["msg"]))
-        for error in invalid.errors()[:50]
-    ]
+    fields = [_field(error) for error in invalid.errors()[:FIELDS_MOST]]
     return problem_response(422, "INVALID", "Some fields are not acceptable; see fields.", fields=fields)
+
+
+def _field(error: Mapping[str, Any]) -> FieldError:
+    """What is wrong with one field. JSON that breaks off is an error of the body, at a character of it."""
+    if error["type"] == "json_invalid":
+        position = error["loc"][-1] if len(error["loc"]) > 1 else None
+        where = f" at character {position}" if isinstance(position, int) else ""
+        return FieldError(field="body", message=f"This is not JSON{where}: {_safe(error['ctx']['error'])}")
+    field = ".".join(_safe(part) for part in error["loc"])
+    return FieldError(field=field, message=_safe(error["msg"], MESSAGE_LENGTH_MAX))
 
 
 def _http(request: Request, failure: Exception) -> Response:
@@ -186,6 +210,6 @@ def _http(request: Request, failure: Exception) -> Response:
     return problem_response(failure.status_code, code, detail, headers=failure.headers)
 
 
-def _safe(part: object) -> str:
-    """A text that can be shown: at most 200 characters, and no half of a surrogate pair."""
-    return str(part)[:200].encode("utf-8", "replace").decode("utf-8")
+def _safe(part: object, length_max: int = 200) -> str:
+    """A text that can be shown: not too long, and no half of a surrogate pair."""
+    return str(part)[:length_max].encode("utf-8", "replace").decode("utf-8")

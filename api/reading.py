@@ -1,16 +1,20 @@
-"""What reads share: waiting for a position, and connections to the views."""
+"""What reads share: waiting for a position, and what may be asked: parameters, organisations by name or code."""
 
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import Depends, Header, Query, Response
-from pydantic import BeforeValidator
+from fastapi import Depends, Header, Query, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, BeforeValidator
 
 from api.identity import Caller, Identity, Parts
-from desk.commands import Moment
+from desk.arguments import Moment
+from domain.registry.organisations import City
 
-__all__ = ["POSITION_MOST", "Day", "Instant", "Reader", "fresh"]
+__all__ = ["POSITION_MOST", "Day", "Instant", "Reader", "by_code", "fresh", "known_parameters", "one_of"]
 
 POSITION_MOST = 2**63 - 1
 """The largest position that a store can hold."""
@@ -53,3 +57,50 @@ def fresh(
 
 Reader = Annotated[Identity, Depends(fresh)]
 """The caller of a read, after the wait that was preferred."""
+
+
+def known_parameters(request: Request, _: Caller) -> None:
+    """Refuse query parameters that the route does not have: whoever misspells a filter must not get everything."""
+    if not request.query_params:
+        return
+    known = sorted(set(_parameters(request.scope["route"].dependant)))
+    said = f"There is no such parameter here; there is {', '.join(known)}." if known else "Nothing can be asked here."
+    errors = [
+        {"type": "unknown_parameter", "loc": ("query", name), "msg": said}
+        for name in dict.fromkeys(request.query_params)
+        if name not in known
+    ]
+    if errors:
+        raise RequestValidationError(errors)
+
+
+def _parameters(asked: Dependant) -> Iterator[str]:
+    """The query parameters of a route, those of its dependencies and those that stand in a model."""
+    for field in asked.query_params:
+        model = field.field_info.annotation
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            yield from model.model_fields
+        else:
+            yield field.alias
+    for inner in asked.dependencies:
+        yield from _parameters(inner)
+
+
+def one_of(values: Iterable[str]) -> Any:
+    """The type of a text that must be one of these; where it is not, they are named."""
+    return Literal[tuple(values)]
+
+
+ORGANISATIONS = frozenset({"department", "street", "organisation", "lead"})
+"""Filters by an organisation."""
+
+TIMERS = "system"
+"""What stands for an organisation where a timer acted."""
+
+
+def by_code(filters: Mapping[str, Any], city: City) -> dict[str, Any]:
+    """The filters, with organisations by their code; raises Unknown or Ambiguous for a name that does not do."""
+    return {
+        name: city.find(value).code if name in ORGANISATIONS and value != TIMERS else value
+        for name, value in filters.items()
+    }

@@ -17,10 +17,12 @@ from pydantic import BaseModel, ValidationError
 
 from desk import consequences
 from desk.actors import STREET_ROLES, SYSTEM, Actor, Role
-from desk.commands import COMMANDS, Arguments, Target
+from desk.arguments import Arguments
+from desk.commands import COMMANDS, Target
 from desk.errors import Busy, CommandInFlight, CommandReused, StaleVersion
 from desk.handlers import Handlers, cases, evaluations, people, reports, responses, whistles
 from desk.permissions import permit
+from desk.subjects import answered, subject_of
 from desk.unit import BY_KIND, Unit
 from desk.world import World
 from domain.dispatch import dunning, oversight
@@ -57,7 +59,10 @@ HANDLERS: Handlers = {
 
 
 class Done(Frozen):
-    """The answer to a command: where the log stands, what the target's version is now, and what came of it."""
+    """The answer to a command: where the log stands, and what came of it.
+
+    `version` and `state` are those of what the command created, else of its subject (see `subjects`), as they are now.
+    """
 
     position: int
     version: int
@@ -90,6 +95,7 @@ class Desk:
     ) -> Done:
         """Decide one command, once: asked again with the same id it gives the same answer.
 
+        `expected_version` is the version that the caller saw of the command's subject; None stands for any.
         Raises a `Refusal` of the domain, CommandReused, CommandInFlight, StaleVersion, or Busy.
         """
         request = _digest(self.world.digest_key, name, on, given)
@@ -165,8 +171,12 @@ class Desk:
     ) -> Done:
         target = self._target(unit, name, on)
         permit(unit, name, target)
-        if expected_version is not None and target is not None and target.version != expected_version:
-            raise StaleVersion(f"It is at version {target.version} now, not {expected_version}; read it again.")
+        subject = subject_of(unit, name, target)
+        if expected_version is not None and subject is not None and subject.version != expected_version:
+            kind = type(subject).__name__.lower()
+            raise StaleVersion(
+                f"The {kind} is at version {subject.version} now, not {expected_version}; read it again."
+            )
         if target is not None:
             self._settle(unit, target, _timer_act(target.id, unit.act.at - BEFORE))
             if name in EVALUATED and isinstance(target, Response):
@@ -214,7 +224,7 @@ class Desk:
 
     def _save(self, unit: Unit, name: str, target: CaseAggregate | None, command_id: UUID, request: str) -> Done:
         events = unit.recorded
-        shown = target if target is not None else unit.first
+        shown = answered(unit, name, target)
         case = unit.find(Case, case_of(shown.id)) if isinstance(shown, tuple(BY_KIND.values())) else None
         done = Done(
             position=0,

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 from uuid import UUID
 
+from eventsourcing.utils import get_topic
+
 from desk.actors import Actor
 from desk.world import World
 from domain.dispatch.case import Case
@@ -165,7 +167,7 @@ class Unit:
     def recorded(self) -> tuple[str, ...]:
         """The topics decided so far, stream by stream."""
         held = (each for each in self._held.values() if each is not None)
-        return tuple(fact.TOPIC for each in held for fact in each.pending_events)  # type: ignore[attr-defined]
+        return tuple(get_topic(type(fact)) for each in held for fact in each.pending_events)
 
 
 def response_id(whistle: UUID, n: int) -> UUID:

@@ -38,7 +38,8 @@ class Fold(NamedTuple):
     """How an event changes its stream's document.
 
     `state` is reached only where the field `needs` is there, and only from one of the states `since`, where given.
-    `lists` collects a field's values under another name; `counts` counts under a name; `sets` are fixed values.
+    `takes` keeps a field under another name; `lists` collects a field's values under another name; `counts` counts
+    under a name; `sets` are fixed values.
     """
 
     state: str | None = None
@@ -48,11 +49,15 @@ class Fold(NamedTuple):
     counts: str | None = None
     needs: str | None = None
     since: tuple[str, ...] = ()
+    takes: tuple[str, str] | None = None
     sets: dict[str, Any] = {}  # noqa: RUF012 - never changed, as the rows of FOLDS are data
 
 
 NOTED = Fold()
 """The event stands in the timeline, and moves at most the version and the clocks."""
+
+LAPSED = dict.fromkeys(("objection", "objected_at", "reply", "replied_at", "review_requested_at"))
+"""An objection lapses when the case is reopened; what a review exempted stays exempt."""
 
 FOLDS: dict[type[Fact], Fold] = {
     reports.ReportLocated: Fold(keep=("street",)),
@@ -143,15 +148,15 @@ FOLDS: dict[type[Fact], Fold] = {
     responses.ResponseReopened: Fold("rework", sets={"verified_at": None}),
     responses.LimitsMet: Fold(sets={"reminder": "met"}),
     evaluations.EvaluationAmended: Fold(keep=("rubric", "facts", "part")),
-    evaluations.EvaluationReturned: Fold("drafted", counts="returns", sets={"sheet": None}),
+    evaluations.EvaluationReturned: Fold("drafted", counts="returns", sets={"sheet": None, **LAPSED}),
     evaluations.EvaluationOpened: NOTED,
     evaluations.StreetPartGiven: Fold(keep=("conduct", "cooperation", "vetoes")),
     evaluations.StreetPartLapsed: NOTED,
     evaluations.SatisfactionTaken: Fold(keep=("satisfaction",)),
     evaluations.SatisfactionLapsed: NOTED,
     evaluations.EvaluationServed: Fold("served", ("sheet",), "served_at"),
-    evaluations.ObjectionRaised: Fold("objected", stamp="objected_at"),
-    evaluations.ObjectionReplied: Fold(keep=("text",), stamp="replied_at"),
+    evaluations.ObjectionRaised: Fold("objected", takes=("reason", "objection"), stamp="objected_at"),
+    evaluations.ObjectionReplied: Fold(takes=("text", "reply"), stamp="replied_at"),
     evaluations.ReplyMissed: NOTED,
     evaluations.ReviewRequested: Fold("under_review", stamp="review_requested_at"),
     evaluations.DecisionMissed: NOTED,
@@ -221,6 +226,9 @@ def changes(fold: Fold) -> Handler:
             document["state"] = fold.state
         for field in fold.keep:
             document[field] = event[field]
+        if fold.takes is not None:
+            field, name = fold.takes
+            document[name] = event[field]
         if fold.stamp is not None:
             document[fold.stamp] = event["timestamp"]
         if fold.lists is not None:

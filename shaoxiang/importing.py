@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
-from desk.commands import FIRST_YEAR, LAST_YEAR, SubmitReport
+from desk.arguments import FIRST_YEAR, LAST_YEAR, SubmitReport
 from desk.importing import Importer
 from domain.dispatch.imported import Matter
 from domain.dispatch.values import Place, Source

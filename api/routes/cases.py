@@ -5,7 +5,7 @@ from api.commands import Row, router_of
 __all__ = ["ROWS", "router"]
 
 ROWS = (
-    Row("POST", "/cases/{id}/direct-handling", "route_direct", creates="response"),
+    Row("POST", "/cases/{id}/direct-handling", "route_direct"),
     Row("POST", "/cases/{id}/corrections", "correct_case"),
     Row("POST", "/cases/{id}/progress", "report_progress"),
     Row("POST", "/cases/{id}/legal-review", "pass_legal_review"),
@@ -21,6 +21,6 @@ ROWS = (
     Row("POST", "/cases/{id}/reopening", "reopen_case"),
     Row("POST", "/cases/{id}/cancellation", "cancel_case"),
 )
-"""Method, path, command, and what it creates."""
+"""Method, path, command."""
 
 router = router_of("cases", ROWS)

@@ -11,6 +11,6 @@ ROWS = (
     Row("POST", "/responses/{id}/evaluation/review-request", "request_review"),
     Row("POST", "/responses/{id}/evaluation/decision", "decide_review"),
 )
-"""Method, path, command, and what it creates."""
+"""Method, path, command."""
 
 router = router_of("evaluations", ROWS)

@@ -16,13 +16,13 @@ from pydantic import BaseModel
 from api.deps import Deps
 from api.identity import Caller, Identity, Parts
 from api.problems import ApiProblem, declared
-from api.reading import POSITION_MOST
+from api.reading import POSITION_MOST, known_parameters
 from api.sight import seen, sight_of
 from domain.kernel import case_of
 
 __all__ = ["Changed", "changes", "router"]
 
-router = APIRouter(tags=["events"])
+router = APIRouter(tags=["events"], dependencies=[Depends(known_parameters)])
 
 BATCH_EVENTS = 500
 STREAMS_OF_A_CASE = frozenset({"report", "case", "whistle", "response", "evaluation", "interview"})

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
@@ -12,7 +12,7 @@ from api.deps import Deps
 from api.identity import Parts
 from api.listing import shown
 from api.problems import declared
-from api.reading import Instant, Reader
+from api.reading import Instant, Reader, known_parameters, one_of
 from api.sight import must_see, seen
 from desk.permissions import Sight
 from domain.errors import NotPermitted, Unknown
@@ -25,7 +25,9 @@ from projections.times import micros
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["views"])
+router = APIRouter(tags=["views"], dependencies=[Depends(known_parameters)])
+
+Collection: Any = one_of(("reports", "cases", "whistles", "responses", "evaluations", "interviews"))
 
 IDENTITIES = ("reporter", "party")
 """Fields that hold the id of a person in the vault."""
@@ -34,7 +36,7 @@ SAID = declared(401, 403, 404, 422, 429, 500)
 
 
 class Part(BaseModel):
-    """One stream of a case as it stands; `version` is what the next command on it must name in If-Match."""
+    """One stream of a case as it stands; `version` is what the next command about it must name in If-Match."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -118,7 +120,7 @@ def whistle(target: Annotated[UUID, Path(alias="id")], response: Response, deps:
 def response_file(
     target: Annotated[UUID, Path(alias="id")], response: Response, deps: Parts, who: Reader
 ) -> ResponseFile:
-    """The response with its evaluation and interviews. The ETag is the response's own."""
+    """The response with its evaluation and interviews, each with its own version. The ETag is the response's."""
     with deps.views.reading() as db:
         reader = must_see(deps, db, who.actor, target)
         parts = _parts(deps, db, reader, target)
@@ -149,7 +151,7 @@ def timeline(
     responses=SAID,
 )
 def why(
-    collection: Annotated[str, Path(pattern="^(reports|cases|whistles|responses|evaluations|interviews)$")],
+    collection: Annotated[Collection, Path()],
     target: Annotated[UUID, Path(alias="id")],
     stage: Stage,
     deps: Parts,
@@ -162,7 +164,8 @@ def why(
         part = _only(_parts(deps, db, reader, target), target, kind)
     clock = part.clocks.get(stage)
     if clock is None:
-        raise Unknown(f"The {kind} {target} has no clock for {stage}; it has {', '.join(part.clocks) or 'none'}.")
+        has = ", ".join(part.clocks) or "none"
+        raise Unknown(f"The {kind} {target} has no clock for {stage}; it has {has}.", id=str(target))
     return Why(clock=clock, segments=explain(clock, deps.rules.calendar_of(clock)))
 
 

@@ -22,12 +22,13 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """The store answers, and the views are near enough to the log to be shown."""
+    """The store answers, and the views are near enough to the log to be shown; `parked` cases are put aside."""
 
     status: str
     log_position: int
     view_position: int
     lag_events: int
+    parked: int
 
 
 @router.get("/health", operation_id="health", summary="Whether the process is alive", responses=declared(500))
@@ -38,13 +39,14 @@ def health() -> Health:
 
 @router.get("/ready", operation_id="ready", summary="Whether it can take requests", responses=declared(500, 503))
 def ready(deps: Parts) -> Readiness:
-    """The positions of log and views. 503 while the views are too far behind."""
+    """The positions of log and views. 503 while the views are too far behind; parked cases keep nobody waiting."""
     log, views = deps.log.position(), deps.projector.position
     lag = max(0, log - views)
     if lag > deps.limits.ready_lag_events:
         detail = f"The views are {lag} events behind the log and catching up; try again shortly."
         raise ApiProblem(503, detail, "NOT_READY", Retry_After="5")
-    return Readiness(status="ready", log_position=log, view_position=views, lag_events=lag)
+    parked = len(deps.projector.parked())
+    return Readiness(status="ready", log_position=log, view_position=views, lag_events=lag, parked=parked)
 
 
 @router.get(
@@ -62,6 +64,7 @@ def metrics(request: Request, deps: Parts) -> Response:
     log, views = deps.log.position(), deps.projector.position
     request.app.state.metrics.log_position.set(log)
     request.app.state.metrics.lag.set(max(0, log - views))
+    request.app.state.metrics.parked.set(len(deps.projector.parked()))
     return Response(generate_latest(deps.registry), media_type=CONTENT_TYPE_LATEST)
 
 

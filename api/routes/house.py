@@ -1,25 +1,28 @@
 """What a client needs before it can begin: who it is, and the city's items, departments and streets to pick from."""
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
-from api.identity import Caller, Parts, caller
+from api.identity import Caller, Parts
 from api.problems import declared
+from api.reading import known_parameters
+from domain.policy.calendar import CalendarAlert
 from domain.policy.deadlines import Urgency, WhistleKind
 from domain.registry.organisations import Organisation, OrganisationKind
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["house"])
+router = APIRouter(tags=["house"], dependencies=[Depends(known_parameters)])
 
 
 class Me(BaseModel):
-    """The actor behind the token."""
+    """The actor behind the token; `label` is what the token was called when it was issued."""
 
     person: str
-    name: str
+    label: str
     role: str
     organisation: Organisation
 
@@ -34,7 +37,10 @@ class PickedItem(BaseModel):
 
 
 class Pickers(BaseModel):
-    """What forms pick from, by the rules in force at `at`."""
+    """What forms pick from, by the rules in force at `at`.
+
+    `alerts` say of this year and the next where the calendar is missing or provisional: an admin sees to it.
+    """
 
     at: datetime
     policy: str
@@ -46,26 +52,22 @@ class Pickers(BaseModel):
     streets: list[Organisation]
     urgencies: list[Urgency]
     whistle_kinds: list[WhistleKind]
+    alerts: list[CalendarAlert]
 
 
-@router.get("/me", operation_id="me", summary="Who I am", responses=declared(401, 429, 500))
+@router.get("/me", operation_id="me", summary="Who I am", responses=declared(401, 422, 429, 500))
 def me(deps: Parts, who: Caller) -> Me:
     """The actor that the token stands for."""
     actor = who.actor
     organisation = deps.city.get(actor.organisation)
-    return Me(person=str(actor.person), name=who.name, role=actor.role, organisation=organisation)
+    return Me(person=str(actor.person), label=who.label, role=actor.role, organisation=organisation)
 
 
-@router.get(
-    "/policy",
-    operation_id="policy",
-    summary="What forms pick from",
-    dependencies=[Depends(caller)],
-    responses=declared(401, 429, 500),
-)
+@router.get("/policy", operation_id="policy", summary="What forms pick from", responses=declared(401, 422, 429, 500))
 def policy(deps: Parts) -> Pickers:
     """Items, departments and streets, by the rules in force now. It holds no personal data, so every role reads it."""
     now = deps.clock.now()
+    year = now.astimezone(ZoneInfo(deps.city.zone)).year
     catalogue = deps.rules.catalogue(now)
     items = [
         PickedItem(
@@ -87,4 +89,5 @@ def policy(deps: Parts) -> Pickers:
         streets=list(deps.city.of_kind(OrganisationKind.STREET)),
         urgencies=list(Urgency),
         whistle_kinds=list(WhistleKind),
+        alerts=[alert for each in (year, year + 1) for alert in deps.rules.calendar_alerts(each)],
     )

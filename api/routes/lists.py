@@ -6,7 +6,7 @@ Each is a row of `LISTS`; one function makes the endpoint from it.
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, create_model
 from sqlalchemy import Boolean
 
@@ -14,7 +14,7 @@ from api.deps import Deps
 from api.identity import Parts
 from api.listing import Listing, model_of, page
 from api.problems import declared
-from api.reading import Instant, Reader
+from api.reading import Instant, Reader, by_code, known_parameters, one_of
 from api.sight import must_see_cases, must_see_outcomes
 from desk.actors import Actor, Role
 from desk.permissions import Sight
@@ -96,21 +96,19 @@ def _filters_of(row: Row) -> type[BaseModel]:
 
 
 def _endpoint(row: Row) -> Callable[..., Any]:
-    first, known = row.listing.sorts[0], row.listing.sorts
-
     def read(
         request: Request,
         response: Response,
         deps: Parts,
         who: Reader,
         filters: Any,
-        sort: Annotated[str, Query(pattern=f"^({'|'.join(known)})$")] = first,
+        sort: Any = row.listing.sorts[0],
         cursor: Annotated[str | None, Query(max_length=2000)] = None,
         limit: Annotated[int | None, Query(ge=1)] = None,
     ) -> dict[str, Any]:
         reader = row.sight(deps, who.actor)
         size = min(limit or deps.limits.page_size, deps.limits.page_size_at_most)
-        chosen = filters.model_dump(exclude_none=True)
+        chosen = by_code(filters.model_dump(exclude_none=True), deps.city)
         with deps.views.reading() as db:
             found = page(db, row.listing, reader.scope, chosen, sort, cursor, size, TIMED.get(row.listing.table.name))
         if found.after is not None:
@@ -119,6 +117,7 @@ def _endpoint(row: Row) -> Callable[..., Any]:
         return {"items": found.rows, "next": found.after}
 
     read.__annotations__["filters"] = Annotated[_filters_of(row), Query()]
+    read.__annotations__["sort"] = Annotated[one_of(row.listing.sorts), Query()]
     read.__doc__ = f"{row.listing.table.table.name}: what the caller may see of it, a page at a time."
     return read
 
@@ -128,7 +127,7 @@ def _model(row: Row) -> type[BaseModel]:
     return create_model(f"{row.name.capitalize()}Page", items=(list[item], ...), next=(str | None, None))
 
 
-router = APIRouter(tags=["views"])
+router = APIRouter(tags=["views"], dependencies=[Depends(known_parameters)])
 for _row in LISTS:
     router.add_api_route(
         _row.path,

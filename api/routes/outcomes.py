@@ -11,6 +11,6 @@ ROWS = (
     Row("POST", "/responses/{id}/interview/minutes", "hold_interview"),
     Row("POST", "/responses/{id}/interview/rectification", "rectify"),
 )
-"""Method, path, command, and what it creates."""
+"""Method, path, command."""
 
 router = router_of("outcomes", ROWS)

@@ -5,7 +5,7 @@ from api.commands import Row, router_of
 __all__ = ["ROWS", "router"]
 
 ROWS = (
-    Row("POST", "/people", "register_person", creates="person"),
+    Row("POST", "/people", "register_person"),
     Row("POST", "/people/{id}/certificates", "issue_certificate"),
     Row("POST", "/people/{id}/postings", "post_officer"),
     Row("POST", "/people/{id}/postings/end", "end_posting"),
@@ -13,6 +13,6 @@ ROWS = (
     Row("POST", "/people/{id}/postings/home-score", "score_posting_home"),
     Row("POST", "/people/{id}/assessments", "assess_officer"),
 )
-"""Method, path, command, and what it creates."""
+"""Method, path, command."""
 
 router = router_of("people", ROWS)

@@ -3,12 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Path, Request, Response
+from fastapi import APIRouter, Body, Depends, Path, Request, Response
 from pydantic import BaseModel
 
 from api.deps import Deps
 from api.identity import Caller, Parts
 from api.problems import declared
+from api.reading import known_parameters
 from api.sight import must_see
 from domain.errors import NotPermitted, Unknown
 
@@ -51,6 +52,7 @@ def router_of_photos(photo_at_most: int) -> APIRouter:
             f"/{collection}/{{id}}/photos/{{digest}}",
             download,
             methods=["GET"],
+            dependencies=[Depends(known_parameters)],
             operation_id=f"photo_of_{collection}",
             summary="A photo that the case names",
             response_class=Response,
@@ -80,7 +82,7 @@ def download(deps: Parts, who: Caller, target: Annotated[UUID, Path(alias="id")]
     photo = deps.photos.get(digest) if _named(deps, target, digest) else None
     if photo is None:
         msg = f"No event of {target} names a photo {digest}; take the hash from the case file."
-        raise Unknown(msg)
+        raise Unknown(msg, id=str(target), photo=digest)
     headers = {"ETag": f'"{digest}"', "Cache-Control": "private"}
     return Response(photo.data, media_type=photo.media_type, headers=headers)
 

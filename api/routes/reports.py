@@ -5,7 +5,7 @@ from api.commands import Row, router_of
 __all__ = ["ROWS", "router"]
 
 ROWS = (
-    Row("POST", "/reports", "submit_report", creates="report"),
+    Row("POST", "/reports", "submit_report"),
     Row("POST", "/reports/{id}/site-checks", "request_site_check"),
     Row("POST", "/reports/{id}/site-checks/confirmation", "confirm_site_check"),
     Row("POST", "/reports/{id}/rejection", "reject_report"),
@@ -13,10 +13,10 @@ ROWS = (
     Row("POST", "/reports/{id}/separation", "unmerge_report"),
     Row("POST", "/reports/{id}/withdrawal", "withdraw_report"),
     Row("POST", "/reports/{id}/on-spot-handling", "handle_on_spot"),
-    Row("POST", "/reports/{id}/case", "file_case", creates="case"),
+    Row("POST", "/reports/{id}/case", "file_case"),
     Row("POST", "/reports/{id}/reporter/unmasking", "unmask_reporter"),
     Row("POST", "/reports/{id}/reporter/erasure", "erase_reporter"),
 )
-"""Method, path, command, and what it creates."""
+"""Method, path, command."""
 
 router = router_of("reports", ROWS)

@@ -26,6 +26,6 @@ ROWS = (
     Row("POST", "/responses/{id}/extensions/denied", "deny_extension"),
     Row("POST", "/responses/{id}/urges", "urge"),
 )
-"""Method, path, command, and what it creates."""
+"""Method, path, command."""
 
 router = router_of("responses", ROWS)

@@ -1,36 +1,39 @@
 """Timeliness: every indicator, by whatever it may be grouped by, and the ranking of departments."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
-from pydantic import BaseModel, StringConstraints
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
 
 from api.identity import Parts
 from api.problems import declared
-from api.reading import Day, Reader
+from api.reading import Day, Reader, by_code, known_parameters, one_of
 from api.sight import must_see_outcomes
 from projections.indicators import DIMENSIONS, INDICATORS
 from projections.statistics import GROUPINGS, indicators, ranking
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["views"])
+router = APIRouter(tags=["views"], dependencies=[Depends(known_parameters)])
 
-Grouping = Annotated[str, StringConstraints(pattern=f"^({'|'.join(GROUPINGS)})$")]
-Dimension = Annotated[str, StringConstraints(pattern=f"^({'|'.join(DIMENSIONS)})$")]
-Indicator = Annotated[str, StringConstraints(pattern=f"^({'|'.join(INDICATORS)})$")]
+Grouping: Any = one_of(GROUPINGS)
+Dimension: Any = one_of(DIMENSIONS)
+Indicator: Any = one_of(INDICATORS)
 Text = Annotated[str | None, Query(max_length=100)]
 
 
 class Figure(BaseModel):
-    """One indicator of one group. The rate is null over nothing; what came after the month was frozen stands apart."""
+    """One indicator of one group. The rate is null over nothing; what came after the month was frozen stands apart.
+
+    Numerators are counts, but for the average score, where they are sums of scores.
+    """
 
     group: dict[str, str]
     indicator: str
-    numerator: float
+    numerator: int | float
     denominator: int
     rate: float | None
-    adjustment_numerator: float
+    adjustment_numerator: int | float
     adjustment_denominator: int
     adjusted: float | None
 
@@ -87,14 +90,16 @@ def timeliness(
     by: Annotated[list[Grouping] | None, Query(max_length=3)] = None,
     indicator: Annotated[list[Indicator] | None, Query(max_length=50)] = None,
 ) -> Figures:
-    """The indicators within the caller's scope, grouped by periods and dimensions."""
-    reader = must_see_outcomes(deps, who.actor)
+    """The indicators within the caller's scope, grouped by periods and dimensions; who has none is in no group."""
+    reader, filters = must_see_outcomes(deps, who.actor), by_code(asked.filters, deps.city)
     with deps.views.reading() as db:
         found = indicators(
-            db, since=asked.since, through=asked.through, by=tuple(dict.fromkeys(by or ())), filters=asked.filters,
+            db, since=asked.since, through=asked.through, by=tuple(dict.fromkeys(by or ())), filters=filters,
             names=indicator, scope=reader.scope,
         )  # fmt: skip
-    return Figures(items=[Figure.model_validate(figure, from_attributes=True) for figure in found])
+    # What has no department, such as a report, makes a group without a name: it is nobody's, and is left out.
+    named = (figure for figure in found if all(figure.group.values()))
+    return Figures(items=[Figure.model_validate(figure, from_attributes=True) for figure in named])
 
 
 @router.get(
@@ -105,11 +110,11 @@ def timeliness(
 )
 def ranks(deps: Parts, who: Reader, asked: Annotated[Asked, Query()], by: Dimension = "department") -> Places:
     """Departments, or another dimension, by average score; only who has enough final evaluations is ranked."""
-    reader = must_see_outcomes(deps, who.actor)
+    reader, filters = must_see_outcomes(deps, who.actor), by_code(asked.filters, deps.city)
     at_least = deps.rules.policy(deps.clock.now()).ranking_min_evaluations
     with deps.views.reading() as db:
         found = ranking(
-            db, at_least=at_least, by=by, since=asked.since, through=asked.through, filters=asked.filters,
+            db, at_least=at_least, by=by, since=asked.since, through=asked.through, filters=filters,
             scope=reader.scope,
         )  # fmt: skip
     return Places(items=[Place.model_validate(place, from_attributes=True) for place in found])

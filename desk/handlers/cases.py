@@ -5,7 +5,7 @@ from uuid import UUID
 
 from desk import consequences
 from desk.actors import STREET_ROLES
-from desk.commands import (
+from desk.arguments import (
     BlowWhistle,
     Citizen,
     CorrectCase,

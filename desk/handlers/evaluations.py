@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from desk import consequences
-from desk.commands import DecideReview, Evaluate, HoldInterview, Nothing, Reason, Rectify, ReplyObjection
+from desk.arguments import DecideReview, Evaluate, HoldInterview, Nothing, Reason, Rectify, ReplyObjection
 from desk.handlers import Handler, Handlers
 from desk.unit import Unit
 from domain.dispatch.evaluation import Evaluation

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from desk.commands import AnnualScore, AssessYear, EndPosting, IssueCertificate, PostOfficer, RegisterPerson
+from desk.arguments import AnnualScore, AssessYear, EndPosting, IssueCertificate, PostOfficer, RegisterPerson
 from desk.handlers import Handler, Handlers, no_guard
 from desk.unit import Unit
 from domain.errors import Invalid

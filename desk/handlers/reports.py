@@ -3,7 +3,7 @@
 from uuid import UUID, uuid5
 
 from desk.actors import STREET_ROLES, Role
-from desk.commands import (
+from desk.arguments import (
     Citizen,
     ConfirmSiteCheck,
     FileCase,

@@ -5,7 +5,7 @@ from typing import Any
 
 from desk import consequences
 from desk.actors import Role
-from desk.commands import (
+from desk.arguments import (
     AssignOfficers,
     CheckIn,
     Complete,

@@ -1,7 +1,7 @@
 """Commands on whistles: add, change the lead, escalate, move the appointment, withdraw."""
 
 from desk import consequences
-from desk.commands import EscalateWhistle, MoveAppointment, OneDepartment, Reason
+from desk.arguments import EscalateWhistle, MoveAppointment, OneDepartment, Reason
 from desk.handlers import Handler, Handlers
 from desk.handlers.cases import dispatch
 from desk.unit import Unit, response_id

@@ -46,7 +46,7 @@ from domain.dispatch.facts.response import (
 )
 from domain.dispatch.values import Part, Place
 from domain.errors import AlreadyDone, WrongState
-from domain.kernel import Act, CaseAggregate, Fact, Meta, event
+from domain.kernel import CaseAggregate, Meta, event
 from domain.policy.deadlines import Clock, Stage, Urgency, WhistleKind
 from domain.policy.rubric import Band, Mark
 
@@ -181,11 +181,6 @@ class Response(CaseAggregate):
         """Refuse where nothing is owed any more."""
         if not self.is_open:
             raise self.wrong("nothing is owed any more")
-
-    def change(self, fact: type[CaseAggregate.Event], act: Act, **facts: object) -> Fact:
-        """Record a fact and return it, for whoever cites it."""
-        self.record(fact, act, **facts)
-        return self.pending_events[-1]  # type: ignore[return-value]
 
     # Applied facts.
 

@@ -83,10 +83,14 @@ class FakeProjector:
 
     def __init__(self, log: FakeLog) -> None:
         self._log = log
+        self.put_aside: list[str] = []
 
     @property
     def position(self) -> int:
         return self._log.position()
+
+    def parked(self) -> list[str]:
+        return self.put_aside
 
 
 class FakeTokens:

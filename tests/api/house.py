@@ -11,7 +11,7 @@ from limits import parse
 
 from api.app import create_app
 from api.deps import Deps, Limits
-from desk.unit import KINDS
+from desk.unit import INTERVIEWS_A_RESPONSE, KINDS, evaluation_id, interview_id
 from domain.registry.organisations import City
 from projections.storage import ViewStore
 from shaoxiang.clock import VirtualClock
@@ -99,11 +99,22 @@ class Office:
             self.house.sweeper.sweep(self.clock.now(), inclusive=True)
 
     def match(self, path: str) -> dict[str, str]:
-        """The If-Match header for a path that names a stream."""
-        parts = path.split("/")
-        if len(parts) < 3:
+        """The If-Match header for a path that names a stream: the version of what the command is about."""
+        _, _, *rest = path.split("/")
+        if not rest:
             return {}
-        return {"If-Match": f'"{len(self.house.log.stream(UUID(parts[2])))}"'}
+        named, part = UUID(rest[0]), rest[1]
+        streams = [named]
+        if part in {"evaluation", "commendation", "criticism"}:
+            streams = [evaluation_id(named)]
+        elif part == "interview":
+            streams = [interview_id(named, n) for n in range(INTERVIEWS_A_RESPONSE)]
+        versions = [version for each in streams if (version := self.version(each))]
+        return {"If-Match": f'"{(versions or [self.version(named)])[-1]}"'}
+
+    def version(self, stream: UUID) -> int:
+        """How many events a stream has."""
+        return len(self.house.log.stream(stream))
 
     def reported(self) -> UUID:
         """A report by the grid worker, with a reporter's identity."""

@@ -85,7 +85,59 @@ def test_a_command_on_something_needs_the_version_that_was_seen() -> None:
     assert (reply.status_code, reply.json()["code"]) == (428, "VERSION_REQUIRED")
 
 
-@pytest.mark.parametrize("etag", ["3", "*", 'W/"3"', '"three"', '"3", "4"', '"-1"', '"12345678901"'])
+def test_any_version_will_do_where_the_caller_says_so() -> None:
+    desk = FakeDesk()
+    reply = client_of(edge(desk)).post(SIGN, headers=sending() | {"If-Match": "*"})
+    assert (reply.status_code, [call.expected_version for call in desk.calls]) == (200, [None])
+
+
+@pytest.mark.parametrize("content", [b"{", b"[" * 100_000, b'{"because": "done"}', b'{"reason": "\\ud800"}'])
+@pytest.mark.parametrize(("missing", "status"), [("Authorization", 401), ("Idempotency-Key", 400), ("If-Match", 428)])
+def test_a_missing_header_is_said_before_anything_is_said_of_the_body(
+    missing: str, status: int, content: bytes
+) -> None:
+    sent = {name: value for name, value in sending().items() if name != missing}
+    path = f"/api/v1/cases/{STREAM}/cancellation"
+    reply = client_of(edge()).post(path, content=content, headers=sent | {"Content-Type": "application/json"})
+    assert reply.status_code == status, reply.text
+
+
+def test_json_that_breaks_off_is_an_error_of_the_body_with_its_place() -> None:
+    headers = sending() | {"Content-Type": "application/json"}
+    path = f"/api/v1/cases/{STREAM}/cancellation"
+    reply = client_of(edge()).post(path, content=b'{"reason": ', headers=headers)
+    [field] = reply.json()["fields"]
+    assert (reply.status_code, field["field"]) == (422, "body")
+    assert field["message"].startswith("This is not JSON at character 11:")
+
+
+@pytest.mark.parametrize(
+    ("details", "status"),
+    [
+        ({"id": str(STREAM)}, 404),
+        ({"id": str(uuid4())}, 422),
+        ({"officer": "执法人员九"}, 422),
+        ({}, 422),
+    ],
+    ids=["the path's own", "another stream", "a name", "unsaid"],
+)
+def test_what_is_unknown_is_404_only_where_the_path_names_it(details: dict[str, str], status: int) -> None:
+    def refuse(_: object) -> None:
+        raise Unknown("没有这个人。", **details)
+
+    reply = client_of(edge(FakeDesk(answer=refuse))).post(SIGN, headers=sending())  # type: ignore[arg-type]
+    assert (reply.status_code, reply.json()["code"]) == (status, "UNKNOWN")
+
+
+def test_a_problem_is_written_as_it_is_read() -> None:
+    def refuse(_: object) -> None:
+        raise Unknown("没有这个人\ud800。")
+
+    reply = client_of(edge(FakeDesk(answer=refuse))).post(SIGN, headers=sending())  # type: ignore[arg-type]
+    assert "没有这个人?。" in reply.content.decode("utf-8")
+
+
+@pytest.mark.parametrize("etag", ["3", "**", '"*"', 'W/"3"', '"three"', '"3", "4"', '"-1"', '"12345678901"'])
 def test_an_if_match_that_is_not_one_strong_etag_is_refused(etag: str) -> None:
     desk = FakeDesk()
     reply = client_of(edge(desk)).post(SIGN, headers=sending() | {"If-Match": etag})
@@ -95,7 +147,7 @@ def test_an_if_match_that_is_not_one_strong_etag_is_refused(etag: str) -> None:
 @pytest.mark.parametrize(
     ("refusal", "status", "code"),
     [
-        (Unknown("There is no such response.", response=str(STREAM)), 404, "UNKNOWN"),
+        (Unknown("There is no such response.", id=str(STREAM)), 404, "UNKNOWN"),
         (WrongState("It is closed."), 409, "WRONG_STATE"),
         (AlreadyDone("It is signed."), 409, "ALREADY_DONE"),
         (SamePerson("You submitted it."), 403, "SAME_PERSON"),

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from api.deps import Limits
 from api.problems import STATUSES
 from domain.errors import REFUSALS
-from tests.api.fakes import GOOD, STREAM, FakeDesk, client_of, edge, sending
+from tests.api.fakes import GOOD, STREAM, FakeDesk, FakeLog, FakeProjector, client_of, edge, sending
 
 SIGN = f"/api/v1/responses/{STREAM}/signature"
 REPORT = {"source": "grid", "description": "噪声", "place": {"lat": 43.85, "lon": 126.56}}
@@ -104,7 +104,7 @@ def test_the_access_log_names_the_route_and_neither_path_nor_body_nor_token() ->
     with capture_logs() as lines:
         client_of(edge()).post("/api/v1/reports?phone=13800000001", json=REPORT, headers=sending(version=None))
     [line] = [line for line in lines if line["event"] == "request"]
-    assert (line["route"], line["status"], line["role"]) == ("/reports", 201, "command_officer")
+    assert (line["route"], line["status"], line["role"]) == ("/api/v1/reports", 201, "command_officer")
     assert not {"13800000001", "噪声", "good"} & {str(value) for value in line.values()}
 
 
@@ -127,10 +127,28 @@ def test_commands_and_latencies_are_counted() -> None:
     client.post(SIGN, headers=sending())
     text = client.get("/metrics").text
     assert 'shaoxiang_commands_total{command="sign",outcome="done"} 1.0' in text
-    assert (
-        'shaoxiang_http_request_seconds_count{method="POST",route="/responses/{id}/signature",status="200"} 1.0' in text
-    )
+    route = "/api/v1/responses/{id}/signature"
+    assert f'shaoxiang_http_request_seconds_count{{method="POST",route="{route}",status="200"}} 1.0' in text
     assert "shaoxiang_log_position 2.0" in text
+
+
+def test_a_route_at_the_root_and_none_at_all_are_counted_as_what_they_are() -> None:
+    client = client_of(edge(), client=("127.0.0.1", 5000))
+    for path in ("/health", "/api/v1/nothing"):
+        client.get(path)
+    text = client.get("/metrics").text
+    for route in ("/health", "(no route)"):
+        assert f'method="GET",route="{route}"' in text
+
+
+def test_parked_cases_are_counted_and_the_house_stays_ready() -> None:
+    log = FakeLog()
+    views = FakeProjector(log)
+    views.put_aside = ["a case", "another"]
+    client = client_of(edge(log=log, projector=views), client=("127.0.0.1", 5000))
+    ready = client.get("/ready")
+    assert (ready.status_code, ready.json()["status"], ready.json()["parked"]) == (200, "ready", 2)
+    assert "shaoxiang_parked_cases 2.0" in client.get("/metrics").text
 
 
 def test_metrics_are_for_this_machine_or_the_bearer_of_their_token() -> None:

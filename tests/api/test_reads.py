@@ -1,5 +1,6 @@
 """Reads: what is shown to whom, how lists are paged, and how a read waits for a write."""
 
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from api.routes.lists import LISTS
-from tests.api.house import CAST, MARKET, PLACE, Office, build
+from tests.api.house import CAST, MARKET, PLACE, POLICE, STREET, Office, build
 
 LIST_PATHS = [row.path for row in LISTS]
 READERS: dict[str, set[str]] = {
@@ -169,6 +170,82 @@ def test_a_page_leads_to_the_next_until_all_has_been_seen_once(house: Office) ->
     assert (sorted(seen), pages) == (sorted(reports), 3)
 
 
+LEARNED_TODAY = (
+    "/cases", "/cases/{case}", "/cases/{case}/timeline", "/reports/{report}", "/whistles/{whistle}",
+    "/responses/{lead}", "/responses/{lead}/deadlines/arrival/why", "/timeliness", "/timeliness/ranking", "/inbox",
+    "/history", "/events", "/me", "/policy", "/people/{case}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", LEARNED_TODAY)
+def test_a_parameter_that_a_read_does_not_have_is_refused_by_name(house: Office, path: str) -> None:
+    lead, _ = house.whistled()
+    place = path.format(lead=lead, **{name: house.ids[name] for name in ("case", "report", "whistle")})
+    reply = house.get("supervision", f"{place}?stat=closed&positoin=3")
+    assert (reply.status_code, reply.json()["code"]) == (422, "INVALID")
+    assert [field["field"] for field in reply.json()["fields"]] == ["query.stat", "query.positoin"]
+
+
+def test_a_parameter_in_the_wrong_is_not_said_to_whoever_has_no_token(house: Office) -> None:
+    assert house.client.get("/api/v1/cases?stat=closed").status_code == 401
+
+
+def test_a_sort_that_a_list_does_not_have_names_those_that_it_has(house: Office) -> None:
+    [field] = house.get("command", "/cases?sort=number").json()["fields"]
+    assert field["field"] == "query.sort"
+    for sort in ("due_at", "-due_at", "filed_at", "-reported_at"):
+        assert f"'{sort}'" in field["message"]
+
+
+@pytest.mark.parametrize("named", [MARKET, "2202-scjg"])
+def test_an_organisation_is_filtered_by_its_name_or_its_code(house: Office, named: str) -> None:
+    lead, _ = house.whistled()
+    for path, params in (("/inbox", {"department": named}), ("/cases", {"lead": named, "street": STREET})):
+        [row] = items(house.get("command", path, params=params))
+        assert row["id"] in {str(lead), str(house.ids["case"])}
+    assert {row["organisation"] for row in items(house.get("auditor", "/history?organisation=" + STREET))} == {
+        "220204001"
+    }
+    figures = items(house.get("command", "/timeliness", params={"department": named, "street": STREET}))
+    assert next(each for each in figures if each["indicator"] == "accurate_dispatch_rate")["denominator"] == 1
+
+
+@pytest.mark.parametrize(("name", "code"), [("月亮局", "UNKNOWN"), ("民主街道", "AMBIGUOUS")])
+@pytest.mark.parametrize("path", ["/inbox", "/reminders", "/timeliness", "/timeliness/ranking"])
+def test_an_organisation_that_is_none_or_two_is_refused(house: Office, path: str, name: str, code: str) -> None:
+    reply = house.get("command", path, params={"department": name})
+    assert (reply.status_code, reply.json()["code"]) == (422, code)
+
+
+def test_what_timers_did_is_found_in_the_history(house: Office) -> None:
+    house.whistled()
+    house.wait(days=1)
+    found = items(house.get("auditor", "/history?organisation=system"))
+    assert {row["role"] for row in found} == {"system"}
+
+
+def test_the_board_names_the_departments_with_their_responses(house: Office) -> None:
+    lead, support = house.whistled()
+    [row] = items(house.get("command", "/cases"))
+    assert row["departments"] == [
+        {"response": str(lead), "department": house.city.find(MARKET).code, "part": "lead"},
+        {"response": str(support), "department": house.city.find(POLICE).code, "part": "support"},
+    ]
+
+
+def test_a_token_tells_its_label_and_whom_it_stands_for(house: Office) -> None:
+    me = house.get("street", "/me").json()
+    assert (me["label"], me["role"], me["organisation"]["name"]) == ("street", "street_leader", STREET)
+
+
+def test_an_admin_sees_which_years_of_the_calendar_are_not_final(house: Office) -> None:
+    """The last evening of 2026 in London is the first morning of 2027 in the city."""
+    house.clock.advance_to(datetime.fromisoformat("2026-12-31T18:00:00+00:00"))
+    alerts = house.get("admin", "/policy").json()["alerts"]
+    assert [(alert["kind"], alert["year"]) for alert in alerts] == [("provisional", 2027), ("missing", 2028)]
+    assert all(str(alert["year"]) in alert["message"] for alert in alerts)
+
+
 @pytest.mark.parametrize("cursor", ["", "x", "e30=", "WyJib2FyZF8xIiwiZHVlX2F0Il0=", "长"])
 def test_a_cursor_of_nowhere_is_refused(house: Office, cursor: str) -> None:
     reply = house.get("command", "/cases", params={"cursor": cursor})
@@ -239,8 +316,12 @@ def test_timeliness_counts_what_the_scope_holds(house: Office) -> None:
     assert both["arrival_on_time_rate"]["denominator"] == 2
     assert both["rework_rate"]["rate"] == 0
     assert both["satisfaction_rate"]["rate"] is None
-    grouped = items(house.get("command", "/timeliness?by=department&by=month&indicator=closing_rate"))
-    assert {row["group"]["month"] for row in grouped} <= {"2022-12", "2023-01"}
+    grouped = items(house.get("command", "/timeliness?by=department&by=month&indicator=arrival_on_time_rate"))
+    assert {row["group"]["month"] for row in grouped} == {"2022-12"}
+    assert {row["group"]["department"] for row in grouped} == {house.city.find(each).code for each in (MARKET, POLICE)}
+    counts = [row[f"{adjusted}{part}"] for row in grouped for adjusted in ("", "adjustment_")
+              for part in ("numerator", "denominator")]  # fmt: skip
+    assert {type(each) for each in counts} == {int}
     assert house.get("command", "/timeliness?by=mood").status_code == 422
 
 

@@ -180,10 +180,15 @@ class Driver:
 
 
 def _learn(errand: Errand, target: UUID | None, answer: Mapping[str, Any]) -> None:
-    """Take over the ids that an answer names and the version it gives; what is new begins at version 1."""
+    """Take over the ids that an answer names and the version it gives; what is new begins at version 1.
+
+    Where something was created, the version is that of the new thing, and what was acted on has moved by one event.
+    """
+    created = False
     for name, found in answer["ids"].items():
         stream = UUID(found)
         errand.ids[name.split("/")[0]] = stream
+        created = created or stream not in errand.versions
         errand.versions.setdefault(stream, 1)
-    acted_on = target or next(iter(errand.versions))
-    errand.versions[acted_on] = answer["version"]
+    if target is not None:
+        errand.versions[target] = errand.versions[target] + 1 if created else answer["version"]

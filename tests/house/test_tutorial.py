@@ -67,7 +67,8 @@ def test_the_tutorial_does_what_it_says(demo: Demo) -> None:
     assert done.returncode == 0, said
     for expected in (
         "HTTP/1.1 201 Created",
-        "evaluation.commendation-confirmed.v1",
+        '"events":["evaluation.objection-raised.v1"],"state":"objected"',
+        '"events":["evaluation.commendation-confirmed.v1"],"state":"final"',
         "lead verified 100.0 commend",
         "commendation 2202-scjg",
         "evaluations final",

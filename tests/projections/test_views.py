@@ -1,6 +1,7 @@
 """What each view answers, told through the facts of a case."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -323,6 +324,29 @@ class TestCaseFile:
             found = evaluation_of(parts, story.response())
         assert found is not None
         assert found.document["response"] == str(story.response())
+
+    def test_an_evaluation_tells_what_was_said_about_it_and_what_the_review_exempted(
+        self, story: Story, called: list[Fact]
+    ) -> None:
+        sheet = story.evaluation()
+        called += story.drafted(0, LEAD)
+        called.append(story.fact(evaluations.ObjectionRaised, sheet, reason="全程录像"))
+        called.append(story.fact(evaluations.ObjectionReplied, sheet, text="录像不完整"))
+        called.append(story.fact(evaluations.ReviewDecided, sheet, upheld=True, exempt=("not_recorded",)))
+        said = self.document(called, sheet)
+        assert (said["objection"], said["reply"]) == ("全程录像", "录像不完整")
+        assert (said["upheld"], said["exempt"]) == (True, ["not_recorded"])
+
+        called.append(story.fact(evaluations.EvaluationReturned, sheet, cause="reopened"))
+        said = self.document(called, sheet)
+        assert (said["objection"], said["objected_at"], said["reply"], said["replied_at"]) == (None,) * 4
+        assert said["exempt"] == ["not_recorded"]
+
+    def document(self, told: list[Fact], stream: UUID) -> dict[str, Any]:
+        with folded(told).store.reading() as db:
+            found = part(db, stream)
+        assert found is not None
+        return found.document
 
     def test_brings_the_reports_that_were_merged_into_it(self, story: Story) -> None:
         other = Story(2)
