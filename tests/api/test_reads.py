@@ -147,6 +147,56 @@ def test_the_etag_of_a_resource_is_what_its_next_command_must_match(house: Offic
     assert house.get("market", f"/responses/{lead}").headers["ETag"] == first.headers["ETag"]
 
 
+def test_an_evaluation_is_judged_at_the_version_that_its_response_shows_with_it(house: Office) -> None:
+    lead, _ = house.closed()
+    path = f"/responses/{lead}/evaluation"
+    house.do("command", f"/cases/{house.ids['case']}/rating", {"satisfaction": "satisfied", "resolved": True})
+    house.do("street", path, {"conduct": ["not_recorded"]})
+    objection = {"reason": "现场已全程录像"}
+
+    seen = house.get("market", f"/responses/{lead}").json()["evaluation"]["version"]
+    stale = house.post("market", f"{path}/objection", objection, **{"If-Match": f'"{seen - 1}"'})
+    done = house.post("market", f"{path}/objection", objection, **{"If-Match": f'"{seen}"'})
+
+    assert (stale.status_code, done.status_code) == (412, 200)
+    now = house.get("market", f"/responses/{lead}").json()["evaluation"]
+    assert (now["version"], now["state"]) == (done.json()["version"], done.json()["state"]) == (seen + 1, "objected")
+    assert done.headers["ETag"] == f'"{now["version"]}"'
+    assert now["objection"] == objection["reason"]
+
+
+def test_what_a_review_decided_stands_in_the_case_file_and_whoever_reads_no_cases_confirms_any_version(
+    house: Office,
+) -> None:
+    lead, _ = house.closed()
+    path = f"/responses/{lead}/evaluation"
+    house.do("command", f"/cases/{house.ids['case']}/rating", {"satisfaction": "satisfied", "resolved": True})
+    house.do("street", path, {"conduct": ["not_recorded"]})
+    house.do("market", f"{path}/objection", {"reason": "现场已全程录像"})
+    house.do("street", f"{path}/reply", {"text": "录像不完整"})
+    house.do("market", f"{path}/review-request")
+    house.do("supervision", f"{path}/decision", {"upheld": True, "exempt": ["not_recorded"]})
+    assert house.get("organisation", f"/responses/{lead}").status_code == 403
+    praised = house.post("organisation", f"/responses/{lead}/commendation/confirmation", **{"If-Match": "*"})
+    assert praised.status_code == 200, praised.text
+    sheets = house.get("street", f"/cases/{house.ids['case']}").json()["evaluations"]
+    [sheet] = [each for each in sheets if each["response"] == str(lead)]
+    assert (sheet["objection"], sheet["reply"]) == ("现场已全程录像", "录像不完整")
+    assert (sheet["upheld"], sheet["exempt"], sheet["commendation"]) == (True, ["not_recorded"], "confirmed")
+    assert sheet["version"] == praised.json()["version"]
+
+
+def test_what_was_created_stands_at_its_location_in_the_version_that_was_answered(house: Office) -> None:
+    lead, _ = house.whistled()
+    house.do("market", f"/responses/{lead}/signature")
+    house.do("market", f"/responses/{lead}/return", {"basis": "不属于本部门法定职责"})
+    reply = house.post("command", f"/responses/{lead}/return/upheld", {"replacement": "市自然资源局"})
+    assert (reply.status_code, reply.json()["state"]) == (201, "dispatched")
+    made = house.get("command", reply.headers["Location"].removeprefix("/api/v1"))
+    assert made.headers["ETag"] == reply.headers["ETag"]
+    assert made.json()["response"]["replaces"] == str(lead)
+
+
 def test_a_retry_gets_the_first_answer_and_not_a_stale_version(house: Office) -> None:
     lead, _ = house.whistled()
     sent = house.by("market") | house.match(f"/responses/{lead}/signature") | {"Idempotency-Key": "one"}

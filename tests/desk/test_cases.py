@@ -186,7 +186,8 @@ def test_a_case_that_a_grid_worker_reported_is_that_streets_from_the_start(town:
 def test_a_case_without_a_street_cannot_be_handled_directly_by_the_command_centre(town: Town) -> None:
     case = town.filed(item=IN_LIST, report=town.reported(who="command", source="hotline"))
     assert town.refused("command", "route_direct", case) == "INVALID"
-    assert town.do("street", "route_direct", case).state == "direct"
+    assert town.do("street", "route_direct", case).state == "dispatched"
+    assert town.state(case).state == "direct"
 
 
 def test_a_pushed_case_is_taken_on_by_the_street_that_verifies(town: Town) -> None:
