@@ -177,7 +177,7 @@ def test_an_item_of_the_source_must_be_corrected_before_the_case_is_whistled_ane
     with pytest.raises(Unknown, match="has no item 'nyc-street-condition': use a name or code that it lists"):
         opened.do(LEADER, "blow_whistle", opened.case, **again)
     opened.do(COMMAND, "correct_case", opened.case, item="噪声扰民", reason="our own catalogue")
-    assert opened.do(LEADER, "blow_whistle", opened.case, **again).state == "whistled"
+    assert opened.do(LEADER, "blow_whistle", opened.case, **again).state == "blown"
 
 
 def test_a_closed_import_is_rated_and_reopened_without_blame_for_what_was_not_imported(closed: Scene) -> None:
