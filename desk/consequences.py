@@ -4,6 +4,8 @@ Facts first: an arrival missed opens an interview at once, a disposal missed aft
 reminder at once; the final evaluation confirms or withdraws what was opened early.
 """
 
+from datetime import datetime
+
 from desk.unit import Unit, evaluation_id, interview_id
 from domain.dispatch import disposal, dunning
 from domain.dispatch.case import Case
@@ -13,8 +15,10 @@ from domain.dispatch.facts.response import ArrivalMissed, DisposalMissed
 from domain.dispatch.interview import Interview
 from domain.dispatch.response import Response, ResponseState
 from domain.dispatch.values import Part
+from domain.dispatch.whistle import Whistle, WhistleState
 from domain.errors import LeadNotLast
 from domain.kernel import Act, CaseAggregate
+from domain.policy.arithmetic import due_after_pause
 from domain.policy.deadlines import Stage
 from domain.policy.rubric import Band, Outcome
 
@@ -181,6 +185,20 @@ def resumed(unit: Unit, case: Case, act: Act) -> None:
         disposal.resume(response, act, keeper)
         for interview in unit.interviews(response.id):
             interview.resume(act, keeper)
+    since = case.clocks[Stage.SUSPENSION].started_at
+    for whistle in unit.whistles(case):
+        _defer(unit, whistle, since, act)
+
+
+def _defer(unit: Unit, whistle: Whistle, since: datetime, act: Act) -> None:
+    """An appointment that lay ahead at the suspension moves like its allowance, whoever has arrived by then."""
+    appointed_at = whistle.appointed_at
+    if whistle.state is not WhistleState.BLOWN or appointed_at is None or since > appointed_at:
+        return
+    first = unit.responses(whistle)[0]
+    arrival = first.clocks[Stage.ARRIVAL]
+    calendar = unit.keeper_of(first).rules.calendar_of(arrival)
+    whistle.defer_appointment(due_after_pause(appointed_at, arrival.limit.unit, since, act.at, calendar), act)
 
 
 def lead_is_last(unit: Unit, response: Response) -> None:

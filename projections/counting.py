@@ -5,6 +5,7 @@ purely, what a document contributes to which indicator on which day; whenever an
 difference is posted to a counter. A correction, an exemption or a reopening therefore takes back what it must.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, String, Text
@@ -249,10 +250,15 @@ class Counting:
     def lapsed(self, event: Event, rows: Rows) -> None:
         """Where the last of the case's disposals is overdue, the case should have been closed and was not."""
         self.response(event, rows)
-        called = [rows.get(INBOX, key) for key in self.known(rows, event.case).get("responses", [])]
-        dues = [row["disposal_due"] for row in called if row and row["state"] != "released" and row["disposal_due"]]
+        self._should_close(event, rows, lambda _, dues: event.at >= max(dues))
+
+    def _should_close(self, event: Event, rows: Rows, ripe: Callable[[list[Row], list[int]], bool]) -> None:
+        """The case counts as one that should be closed, by its last disposal due plus VERIFY, once that is `ripe`."""
+        known = [rows.get(INBOX, key) for key in self.known(rows, event.case).get("responses", [])]
+        called = [row for row in known if row and row["state"] != "released"]
+        dues = [row["disposal_due"] for row in called if row["disposal_due"]]
         matter = rows.get(BOARD, event.case)
-        if matter is not None and dues and event.at >= max(dues):
+        if matter is not None and dues and ripe(called, dues):
             due = self.timing.should_close_by(max(dues), matter["urgency"])
             self.change(event, rows, event.case, close_due=due)
 
@@ -267,8 +273,10 @@ class Counting:
             self.change(event, rows, event.case, dims={"department": matter["lead"] or ""})
 
     def verified(self, event: Event, rows: Rows) -> None:
-        """Done."""
+        """Done. Once every response is, nothing but its closing is missing from the case."""
         self.response(event, rows, verified_at=event.at)
+        done = ("verified", "defaulted")
+        self._should_close(event, rows, lambda called, _: all(row["state"] in done for row in called))
 
     def reworked(self, event: Event, rows: Rows) -> None:
         """Not done after all."""

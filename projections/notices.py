@@ -143,9 +143,9 @@ def sends(kind: str, to: Recipients) -> Handler:
 
 
 def disposal_missed(event: Event, rows: Rows) -> None:
-    """Urge, unless a reminder follows because the department had arrived."""
+    """Urge, unless a reminder follows because the department had arrived in time."""
     row = rows.get(INBOX, event.stream)
-    if row is not None and row["arrived_at"] is None:
+    if row is not None and (row["arrived_at"] is None or row["arrival_missed"]):
         _sent(event, rows, "urge", department(event, rows))
 
 

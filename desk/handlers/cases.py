@@ -152,18 +152,21 @@ def dispatch(
 ) -> Response:
     """One department is called, or the street's own team set to work.
 
-    The emergency kind is for emergencies only: once a case was corrected to be none, whoever joins its whistle comes
-    as to an enforcement whistle (our default).
+    Every call in an emergency is of the emergency kind, and that kind is for emergencies only: once a case was
+    corrected to be none, whoever joins its whistle comes as to an enforcement whistle (our default). An appointment
+    belongs to the enforcement kind only.
     """
     kind = whistle.kind if whistle else None
-    if kind is WhistleKind.EMERGENCY and case.urgency is not Urgency.EMERGENCY:
+    if whistle is not None and case.urgency is Urgency.EMERGENCY:
+        kind = WhistleKind.EMERGENCY
+    elif kind is WhistleKind.EMERGENCY:
         kind = WhistleKind.ENFORCEMENT
     response = disposal.dispatch(
         called.response,
         unit.act,
         unit.keeper(called.department, case.street),
         item_limit=case.item_limit,
-        appointed_at=whistle.appointed_at if whistle else None,
+        appointed_at=whistle.appointed_at if whistle and kind is WhistleKind.ENFORCEMENT else None,
         whistle=whistle.id if whistle else None,
         department=called.department,
         part=called.part,

@@ -159,8 +159,10 @@ def refer(unit: Unit, response: Response, given: Nothing) -> None:
 
 
 def may_rule(unit: Unit, response: Response) -> None:
-    """Refuse unless a return waits at the ruler's level."""
-    returns.may_rule(response, supervision=_by_supervision(unit))
+    """Refuse at the other level, while suspended, or where no return waits, in that order."""
+    returns.is_for(response, supervision=_by_supervision(unit))
+    refuse_suspended(unit, response)
+    returns.may_rule(response)
 
 
 def uphold(unit: Unit, response: Response, given: UpholdReturn) -> None:
@@ -214,8 +216,10 @@ def request_extension(unit: Unit, response: Response, given: RequestExtension) -
 
 
 def may_rule_on_extension(unit: Unit, response: Response) -> None:
-    """Refuse unless a request is pending at the ruler's level."""
-    disposal.may_rule_on_extension(response, unit.act, unit.keeper_of(response), supervision=_by_supervision(unit))
+    """Refuse at the other level, while suspended, or where no request is pending, in that order."""
+    disposal.extension_is_for(response, unit.act, unit.keeper_of(response), supervision=_by_supervision(unit))
+    refuse_suspended(unit, response)
+    disposal.may_rule_on_extension(response, unit.act)
 
 
 def grant_extension(unit: Unit, response: Response, given: Nothing) -> None:
@@ -253,8 +257,8 @@ HANDLERS: Handlers = {
         unless_suspended(lambda unit, response: returns.may_request(response, unit.act)), request_return
     ),
     "refer_dispute": Handler(unless_suspended(lambda unit, response: returns.may_refer(response)), refer),
-    "uphold_return": Handler(unless_suspended(may_rule), uphold),
-    "deny_return": Handler(unless_suspended(may_rule), deny_return),
+    "uphold_return": Handler(may_rule, uphold),
+    "deny_return": Handler(may_rule, deny_return),
     "assign_officers": Handler(unless_suspended(lambda unit, response: arrival.may_assign(response)), assign),
     "check_in": Handler(unless_suspended(lambda unit, response: arrival.may_check_in(response)), check_in),
     "confirm_arrival": Handler(unless_suspended(may_confirm), confirm_arrival),
@@ -274,7 +278,7 @@ HANDLERS: Handlers = {
         ),
         request_extension,
     ),
-    "grant_extension": Handler(unless_suspended(may_rule_on_extension), grant_extension),
-    "deny_extension": Handler(unless_suspended(may_rule_on_extension), deny_extension),
+    "grant_extension": Handler(may_rule_on_extension, grant_extension),
+    "deny_extension": Handler(may_rule_on_extension, deny_extension),
     "urge": Handler(lambda unit, response: response.must_be_open(), urge),
 }

@@ -6,6 +6,7 @@ from desk.handlers import Handler, Handlers
 from desk.handlers.cases import dispatch
 from desk.unit import Unit, response_id
 from domain.dispatch import arrival, disposal
+from domain.dispatch.case import CaseState
 from domain.dispatch.response import Response, ResponseState
 from domain.dispatch.values import Dispatch, Part, Release
 from domain.dispatch.whistle import Whistle
@@ -21,7 +22,7 @@ def running(unit: Unit, whistle: Whistle) -> None:
 def refuse_suspended(unit: Unit, member: Whistle | Response) -> None:
     """While a case is suspended, commands on its whistles and responses are refused."""
     case = unit.case(member.id)
-    if case.suspended:
+    if case.state is CaseState.SUSPENDED:
         raise WrongState(f"Case {case.number} is suspended: resume it first.", case=str(case.id))
 
 

@@ -186,22 +186,36 @@ def request_extension(response: Response, until: datetime, reason: str, act: Act
     response.record(ExtensionRequested, act, until=until, reason=reason, level=len(response.granted) + 1)
 
 
-def may_rule_on_extension(response: Response, act: Act, keeper: Timekeeper, *, supervision: bool) -> None:
-    """Refuse unless a request is pending at the ruler's level and has not lapsed."""
+def extension_is_for(response: Response, act: Act, keeper: Timekeeper, *, supervision: bool) -> None:
+    """Refuse where the request that is pending waits at the other level."""
     if response.pending is None:
-        raise response.wrong("no extension is pending")
+        return
     by_command = response.pending.level <= keeper.policy(act.at).extensions_by_command
     if by_command is supervision:
         whose = "the command centre's" if by_command else "supervision's"
         raise NotPermitted(f"This extension is {whose} to rule on.", level=response.pending.level)
+
+
+def may_rule_on_extension(response: Response, act: Act) -> None:
+    """Refuse unless a request is pending and has not lapsed."""
+    if response.pending is None:
+        raise response.wrong("no extension is pending")
     if act.at > _deadline(response).due_at:
         raise TooLate("The request lapsed when the response fell due.", response=str(response.id))
 
 
 def grant_extension(response: Response, act: Act, keeper: Timekeeper) -> None:
-    """延期批准: the granted time replaces the due time; one that a suspension has overtaken changes nothing."""
+    """延期批准: the granted time replaces the due time; one that a suspension has overtaken changes nothing.
+
+    What the case was corrected to since the request counts: none in an emergency, nor further than the new limit.
+    """
     assert response.pending is not None
     disposal, pending = _deadline(response), response.pending
+    if response.urgency is Urgency.EMERGENCY:
+        raise ExtensionLimit("No extension in an emergency.", granted=len(response.granted))
+    longest = disposal.longest_extension(keeper.rules.calendar_of(disposal))
+    if pending.until > longest:
+        raise ExtensionTooLong(f"One extension reaches {longest.isoformat()} at most.", longest=longest.isoformat())
     until = max(pending.until, disposal.due_at)
     moved = disposal.extend(until, act.at, keeper.rules.calendar_of(disposal), response.next_ref)
     response.record(ExtensionGranted, act, until=until, level=pending.level, clocks=(moved,))

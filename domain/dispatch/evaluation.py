@@ -281,6 +281,9 @@ class Evaluation(CaseAggregate):
         self.state, self.sheet, self.windows_open = EvaluationState.DRAFTED, None, False
         self.street_in = self.rating_in = self.street_gave = self.objected = self.replied = self.reviewed = False
         self.reopened = (*self.reopened, cause)
+        # What was only proposed falls away and may be proposed anew; what was confirmed stands.
+        self.commendation = "" if self.commendation == "proposed" else self.commendation
+        self.criticism = "" if self.criticism == "proposed" else self.criticism
         for stage in WINDOWS:
             self.clocks.pop(stage, None)
 

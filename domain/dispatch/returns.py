@@ -43,12 +43,16 @@ def refer(response: Response, act: Act, keeper: Timekeeper) -> None:
     response.record(DisputeReferred, act, clocks=(level_two,))
 
 
-def may_rule(response: Response, *, supervision: bool) -> None:
-    """Refuse unless a return waits at the ruler's level: the command centre's, or supervision's once referred."""
-    _must_be_pending(response)
-    if response.return_referred is not supervision:
+def is_for(response: Response, *, supervision: bool) -> None:
+    """Refuse where the return that waits is at the other level: command's, or supervision's once referred."""
+    if response.is_open and response.return_pending and response.return_referred is not supervision:
         whose = "supervision's" if response.return_referred else "the command centre's"
         raise NotPermitted(f"This return is {whose} to rule on.", response=str(response.id))
+
+
+def may_rule(response: Response) -> None:
+    """Refuse unless a return waits."""
+    _must_be_pending(response)
 
 
 def uphold(response: Response, replacement: str, act: Act) -> None:

@@ -114,6 +114,11 @@ class Whistle(CaseAggregate):
             raise Invalid("The appointed time must lie ahead.", to=to.isoformat())
         self.record(AppointmentMoved, act, to=to)
 
+    def defer_appointment(self, to: datetime, act: Act) -> None:
+        """A suspension ended: the appointment has moved like its allowance, also for whoever comes later."""
+        if to != self.appointed_at:
+            self.record(AppointmentMoved, act, to=to)
+
     def escalate(self, released: tuple[UUID, ...], responses: tuple[Dispatch, ...], urgency: Urgency, act: Act) -> None:
         """A lower tier could not solve it: the open responses go, and new ones come."""
         self.is_blown()

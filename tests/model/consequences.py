@@ -103,6 +103,10 @@ def resume(case: Case, at: datetime) -> None:
                 response.resume(stage)
         for interview in response.interviews:
             interview.resume("interview_limit")
+    for whistle in case.whistles:
+        assert case.suspended_at is not None
+        ahead = whistle.appointed_at is not None and case.suspended_at <= whistle.appointed_at
+        whistle.deferred = ahead and whistle.state == "blown"
 
 
 def serve(sheet: Sheet) -> None:

@@ -143,7 +143,7 @@ def correct(case: Case, deed: Deed) -> None:
     case.urgency = deed.given.get("urgency") or case.urgency
     for response in case.responses:
         if response.open:
-            response.urgency = case.urgency
+            response.urgency, response.corrected = case.urgency, True
             response.missed.discard("disposal")
             response.start("disposal")
 
@@ -222,6 +222,7 @@ def suspend_wrong(case: Case, deed: Deed) -> set[str]:
 
 def suspend(case: Case, deed: Deed) -> None:
     case.suspended = case.was_suspended = True
+    case.suspended_at = deed.at
     case.start("suspension")
     case.pause("dispatch", deed.at)
     consequences.suspend(case, deed.at)

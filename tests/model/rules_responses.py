@@ -303,6 +303,13 @@ def ruling_on_time(response: Response, deed: Deed) -> Verdict:
     return FINE if (response.pending == 1) == (deed.role == "command_officer") else NOT_PERMITTED
 
 
+def grant_wrong(response: Response, deed: Deed) -> set[str]:
+    """The case may have been corrected since the request; how far one extension reaches takes a calendar."""
+    if response.urgency == "emergency":
+        return {"EXTENSION_LIMIT"}
+    return {"OK", "EXTENSION_TOO_LONG"} if response.corrected else set()
+
+
 def grant(response: Response, deed: Deed) -> None:
     response.granted, response.pending = response.granted + 1, 0
     response.rulers.add(deed.person)
@@ -364,7 +371,7 @@ RESPONSE_RULES = {
     "pass_verification": Rule(unless_suspended(passable), sound, pass_it),
     "fail_verification": Rule(unless_suspended(failable), sound, fail),
     "request_extension": Rule(unless_suspended(extendable), extension_wrong, ask_time),
-    "grant_extension": Rule(unless_suspended(ruling_on_time), sound, grant),
+    "grant_extension": Rule(unless_suspended(ruling_on_time), grant_wrong, grant),
     "deny_extension": Rule(unless_suspended(ruling_on_time), sound, deny),
     "default_response": Rule(called(defaultable), sound, default),
     "urge": Rule(urgeable, sound, noted),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.model import consequences
-from tests.model.deed import ALREADY, EITHER, FINE, LATE, WRONG, Deed, Rule, Verdict, named, sound
+from tests.model.deed import ALREADY, EITHER, FINE, LATE, NOT_PERMITTED, WRONG, Deed, Rule, Verdict, named, sound
 from tests.model.rules_cases import call, draft_wrong
 from tests.model.things import Whistle
 
@@ -16,7 +16,7 @@ def unless_suspended(guard: Callable[[Any, Deed], Verdict]) -> Callable[[Any, De
         found = guard(thing, deed)
         if not thing.case.suspended or not thing.case.under_way:
             return found
-        return EITHER if found == ALREADY else WRONG
+        return found if found == NOT_PERMITTED else EITHER if found == ALREADY else WRONG
 
     return state
 

@@ -147,6 +147,7 @@ class Response(Thing):
     department: str = ""
     lead: bool = False
     urgency: str = "general"
+    corrected: bool = False
     state: str = "dispatched"
     at: datetime | None = None
     missed: set[str] = field(default_factory=set)
@@ -206,6 +207,8 @@ class Whistle(Thing):
     case: "Case | None" = None
     state: str = "blown"
     appointed_at: datetime | None = None
+    deferred: bool = False
+    """A suspension has moved the appointment, to a moment that is read from the system."""
     responses: list[Response] = field(default_factory=list)
 
     def latest(self, department: str) -> Response | None:
@@ -222,6 +225,7 @@ class Case(Thing):
     way: str = "filed"
     suspended: bool = False
     was_suspended: bool = False
+    suspended_at: datetime | None = None
     reopened: bool = False
     supervised: bool = False
     listed: bool = False

@@ -141,11 +141,16 @@ def expected_sheets() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def zeroed_by_veto() -> Iterator[str]:
-    """The responses, named as by `expected_sheets`, whose street part says a veto that takes the score to nothing."""
+    """The responses, named as by `expected_sheets`, whose street part says a veto that takes the score to nothing.
+
+    One that a review exempts takes nothing.
+    """
     for file in FILES:
-        for step in load(file)["steps"]:
-            vetoes = step.get("with", {}).get("vetoes", [])
-            if step["do"] == "evaluate" and {"falsified", "refused", "grave_consequence"} & set(vetoes):
+        steps = load(file)["steps"]
+        exempt = {(step["on"], name) for step in steps for name in step.get("with", {}).get("exempt", [])}
+        for step in steps:
+            vetoes = {veto for veto in step.get("with", {}).get("vetoes", []) if (step["on"], veto) not in exempt}
+            if step["do"] == "evaluate" and {"falsified", "refused", "grave_consequence"} & vetoes:
                 yield f"{file}: {step['on']}"
 
 

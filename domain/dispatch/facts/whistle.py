@@ -59,7 +59,7 @@ class LeadChanged(CaseAggregate.Event):
 
 
 class AppointmentMoved(CaseAggregate.Event):
-    """改约: the street moved the appointed time before it was due."""
+    """改约: the street moved the appointed time before it was due, or a suspension of the case did."""
 
     TOPIC: ClassVar[str] = "whistle.appointment-moved.v1"
     to: AwareDatetime

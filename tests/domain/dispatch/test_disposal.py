@@ -69,7 +69,11 @@ def released(at: str = "13:30") -> ResponseStep:
 
 
 def ruling(at: str, *, supervision: bool) -> ResponseStep:
-    return lambda response: disposal.may_rule_on_extension(response, act(at), KEEPER, supervision=supervision)
+    def step(response: Response) -> None:
+        disposal.extension_is_for(response, act(at), KEEPER, supervision=supervision)
+        disposal.may_rule_on_extension(response, act(at))
+
+    return step
 
 
 def denied(at: str) -> ResponseStep:

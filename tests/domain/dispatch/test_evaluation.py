@@ -277,6 +277,16 @@ def test_after_a_reopening_the_known_parts_stand_until_new_ones_come() -> None:
     assert score_of(spoken.when(rated("2022-12-21 11:00")).aggregate)[0] == 100.0
 
 
+def test_what_was_proposed_falls_away_on_reopening_and_is_proposed_anew() -> None:
+    again = (sent_back(), begun("2022-12-21 09:00"), evaluated("2022-12-21 10:00"), rated("2022-12-21 11:00"))
+    found = given(drafted(), *FINAL, *again).when(fired("2022-12-26 17:30")).then(EvaluationFinalised)
+    found.then(CommendationProposed).nothing_more()
+    late = given(drafted(Band.NEVER), *FINAL, *again).when(fired("2022-12-26 17:30")).then(EvaluationFinalised)
+    late.then(CriticismProposed).nothing_more()
+    confirmed = given(drafted(), *FINAL, commended, *again).when(fired("2022-12-26 17:30"))
+    confirmed.then(EvaluationFinalised).nothing_more()
+
+
 def test_the_facts_of_a_new_round_amend_the_draft() -> None:
     def amended(sheet: Evaluation) -> None:
         sheet.amend(facts(reopenings=("e/9",)), act("2022-12-20 16:00"), KEEPER)

@@ -12,6 +12,7 @@ from domain.dispatch.facts.response import (
     ReturnUpheld,
     VerificationPassed,
 )
+from domain.dispatch.response import Response
 from domain.dispatch.values import Release
 from domain.errors import AlreadyDone, NotPermitted, TooLate, WrongState
 from domain.policy.deadlines import Stage, Urgency
@@ -41,7 +42,11 @@ def upheld(at: str = "13:50", by: str = "ruler") -> ResponseStep:
 
 
 def ruling(*, supervision: bool) -> ResponseStep:
-    return lambda response: returns.may_rule(response, supervision=supervision)
+    def step(response: Response) -> None:
+        returns.is_for(response, supervision=supervision)
+        returns.may_rule(response)
+
+    return step
 
 
 def test_a_request_closes_the_window_starts_arbitration_and_leaves_every_duty_running() -> None:
