@@ -56,9 +56,13 @@ def withdraw_interview(unit: Unit, response: Response, because: str, act: Act) -
             unit.standing(response.department).strike(INTERVIEW, response.id, act, unit.keeper_of(response))
 
 
-def issue_reminder(unit: Unit, response: Response, because: str, act: Act) -> None:
-    """Issue the reminder, unless one stands; it counts on the repeat ladder."""
-    if response.is_direct or response.reminder is not None:
+def issue_reminder(unit: Unit, response: Response, because: str, act: Act, *, anew: bool = False) -> None:
+    """Issue the reminder, unless one stands; it counts on the repeat ladder.
+
+    A miss in a new round, after a reopening, reminds `anew` beside the reminder of an earlier round.
+    """
+    stands = response.reminder is not None and not (anew and response.reminder_is_of_an_earlier_round)
+    if response.is_direct or stands:
         return
     keeper = unit.keeper_of(response)
     dunning.issue_reminder(response, because, act, keeper)
@@ -105,7 +109,7 @@ def after_timers(unit: Unit, target: CaseAggregate, first: int, act: Act) -> Non
             if isinstance(fact, ArrivalMissed):
                 open_interview(unit, target, BY_ARRIVAL, act)
             elif isinstance(fact, DisposalMissed) and target.arrival and target.arrival.band is Band.ON_TIME:
-                issue_reminder(unit, target, "disposal_missed", act)
+                issue_reminder(unit, target, "disposal_missed", act, anew=True)
         elif isinstance(target, Evaluation) and isinstance(fact, EvaluationFinalised):
             settle(unit, target, act)
 

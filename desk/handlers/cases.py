@@ -233,13 +233,13 @@ def before_first_arrival(unit: Unit, case: Case) -> None:
     """Refuse once anyone has arrived; for direct handling, once it is completed."""
     for response in unit.responses_of(case):
         there = response.completed_at if response.is_direct else response.arrived_at
-        if there is not None and response.state is not ResponseState.RELEASED:
+        if there is not None:
             raise WrongState(f"Case {case.number}: someone has arrived already.", case=str(case.id))
 
 
 def may_correct(unit: Unit, case: Case) -> None:
-    """Refuse on a case that is over or suspended, or after the first arrival."""
-    case.is_running()
+    """Refuse on a case that is over, or after the first arrival."""
+    case.is_under_way()
     before_first_arrival(unit, case)
 
 

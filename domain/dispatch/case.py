@@ -202,7 +202,7 @@ class Case(CaseAggregate):
         self, item: Item | None, urgency: Urgency | None, place: Place | None, catalogue: str, reason: str, act: Act
     ) -> None:
         """Put item, urgency or place right."""
-        self.is_running()
+        self.is_under_way()
         if item is None and urgency is None and place is None:
             raise Invalid("Say what is corrected: item, urgency or place.")
         self.record(

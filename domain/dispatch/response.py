@@ -130,6 +130,7 @@ class Response(CaseAggregate):
         self.warned: set[Stage] = set()
         self.criticise_at: datetime | None = None
         self.reminder: str | None = None
+        self.reminder_is_of_an_earlier_round = False
         self.return_pending = self.return_asked = self.return_referred = False
         self.ruled_by: set[UUID] = set()
 
@@ -329,6 +330,7 @@ class Response(CaseAggregate):
     @event(ReminderIssued)
     def _reminded(self, originator_version: int) -> None:
         self.reminder = f"{self.id}/{originator_version}"
+        self.reminder_is_of_an_earlier_round = False
 
     @event(ReminderWithdrawn)
     def _reminder_withdrawn(self) -> None:
@@ -346,6 +348,7 @@ class Response(CaseAggregate):
     @event(ResponseReopened)
     def _reopened(self) -> None:
         self.state, self.criticise_at = ResponseState.REWORK, None
+        self.reminder_is_of_an_earlier_round = self.reminder is not None
         self.warned.discard(Stage.DISPOSAL)
         self.completed_at = self.completed_by = self.verified_at = None
 

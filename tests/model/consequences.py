@@ -30,10 +30,10 @@ def withdraw_interview(response: Response) -> None:
         interview.stop("interview_limit")
 
 
-def remind(response: Response, at: datetime) -> None:
-    if response.direct or response.reminded:
+def remind(response: Response, at: datetime, *, anew: bool = False) -> None:
+    if response.direct or (response.reminded and not (anew and response.reminded_earlier)):
         return
-    response.reminded = True
+    response.reminded, response.reminded_earlier = True, False
     response.start("reminder_limit")
     if not response.open:
         response.meet("reminder_limit", at)

@@ -130,7 +130,7 @@ def _direct_done(case: Case) -> bool:
 
 
 def correctable(case: Case, deed: Deed) -> Verdict:
-    return before_arrival(case) if case.under_way and not case.suspended else WRONG
+    return before_arrival(case) if case.under_way else WRONG
 
 
 def correct_wrong(case: Case, deed: Deed) -> set[str]:
@@ -309,6 +309,7 @@ def reopen(case: Case, deed: Deed) -> None:
     for response in case.responses:
         if response.state == "verified":
             response.state, response.completed_at, response.completed_by = "rework", None, None
+            response.reminded_earlier = response.reminded
             response.start("disposal")
         if response.sheet is not None:
             _send_back(response)

@@ -177,6 +177,7 @@ class Response(Thing):
     rounds: list[bool] = field(default_factory=list)
     """For each round that ended: whether the work was done in time."""
     reminded: bool = False
+    reminded_earlier: bool = False
     sheet: Sheet | None = None
     interviews: list[Interview] = field(default_factory=list)
 

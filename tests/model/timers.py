@@ -40,7 +40,7 @@ def _response(response: Response, at: datetime) -> None:
         response.missed.add("disposal")
         response.pending = 0
         if response.arrived_at is not None and response.on_time:
-            consequences.remind(response, at)
+            consequences.remind(response, at, anew=True)
 
 
 def _sheet(sheet: Sheet, at: datetime) -> None:

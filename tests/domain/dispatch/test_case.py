@@ -334,10 +334,11 @@ def test_a_correction_changes_what_it_names_and_keeps_the_rest() -> None:
     kept.then(CaseCorrected, item=SIGN_ITEM.code, item_limit=FIVE_DAYS, urgency="general", place=FAR)
 
 
-def test_a_correction_names_something_and_the_case_runs() -> None:
+def test_a_correction_names_something_and_the_case_is_not_over() -> None:
     given(filed()).when(lambda case: case.correct(None, None, None, "2026-1", "无", act("11:00"))).refuses(Invalid)
-    for history in ((suspended(),), *OVER):
+    for history in OVER:
         given(filed(), *history).when(corrected).refuses(WrongState)
+    given(filed(), suspended()).when(corrected).then(CaseCorrected)
 
 
 def test_the_first_street_that_acts_takes_the_case_on() -> None:
