@@ -20,6 +20,8 @@ class Watch:
     ended: bool = False
     asked: datetime | None = None
     """When timers asked before the model could know the due time; the answer is given once it is known."""
+    blind: bool = False
+    """Paused before the due time was known: it may turn out to have been missed by then."""
 
     @property
     def running(self) -> bool:
@@ -48,7 +50,7 @@ class Thing:
     def pause(self, stage: str, at: datetime) -> None:
         watch = self.watches.get(stage)
         if watch is not None and watch.running and not watch.passed(at):
-            watch.paused = True
+            watch.paused, watch.blind = True, watch.due is None
 
     def resume(self, stage: str) -> None:
         """It runs on, to a due time that is read from the system."""

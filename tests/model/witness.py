@@ -208,6 +208,7 @@ def _compare_watches(thing: Thing, real: Any) -> None:
 def _take_over(watch: Watch, clock: Any) -> None:
     """The due time is a given fact; timers that asked before it was known are answered now."""
     watch.due = clock.due_at
-    if watch.asked is not None and watch.running and watch.due <= watch.asked:
-        watch.missed = True
-    watch.asked = None
+    undecided = watch.running or (watch.paused and watch.blind)
+    if watch.asked is not None and undecided and watch.due <= watch.asked:
+        watch.missed, watch.paused = True, False
+    watch.asked, watch.blind = None, False
