@@ -145,7 +145,9 @@ def correct(case: Case, deed: Deed) -> None:
         if response.open:
             response.urgency, response.corrected = case.urgency, True
             response.missed.discard("disposal")
+            paused = response.watches["disposal"].paused
             response.start("disposal")
+            response.watches["disposal"].paused = response.watches["disposal"].was_paused = paused
 
 
 def progressing(case: Case, deed: Deed) -> Verdict:

@@ -22,6 +22,8 @@ class Watch:
     """When timers asked before the model could know the due time; the answer is given once it is known."""
     blind: bool = False
     """Paused before the due time was known: it may turn out to have been missed by then."""
+    was_paused: bool = False
+    """Computed anew while it stood still: it goes on standing unless the new due time lies before the pause."""
 
     @property
     def running(self) -> bool:

@@ -208,6 +208,9 @@ def _compare_watches(thing: Thing, real: Any) -> None:
 def _take_over(watch: Watch, clock: Any) -> None:
     """The due time is a given fact; timers that asked before it was known are answered now."""
     watch.due = clock.due_at
+    if watch.was_paused and watch.paused:
+        watch.paused = clock.paused_at is not None or clock.met_at is not None
+    watch.was_paused = False
     undecided = watch.running or (watch.paused and watch.blind)
     if watch.asked is not None and undecided and watch.due <= watch.asked:
         watch.missed, watch.paused = True, False
