@@ -1,10 +1,10 @@
-# One image for every process of the engine. It installs what uv.lock names and runs as a user without rights.
+# One image for every process of the engine; by itself it serves an embedded store. It installs what uv.lock names and runs as a user without rights.
 FROM python:3.11-slim AS build
 ENV UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT=/opt/shaoxiang
 RUN pip install --no-cache-dir 'uv>=0.13,<0.14'
 WORKDIR /src
 COPY . .
-RUN uv sync --frozen --no-dev --no-editable
+RUN uv sync --frozen --no-dev --no-editable --extra postgres
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --home-dir /var/lib/shaoxiang --create-home shaoxiang

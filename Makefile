@@ -12,7 +12,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-long check format docs build clean
+.PHONY: help install demo serve cluster tools test test-long check format docs build clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,11 +38,16 @@ demo: install ## run everything in one process with the demo city
 serve: install ## run the engine on the store in ./shaoxiang-data
 	$(BIN)/shaoxiang serve
 
-.PHONY: tools
-tools:
-	@command -v strace >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 \
-	    && apt-get update -qq && apt-get install -qq -y strace >/dev/null; } || { \
-	    echo "The tests that watch the disk being synced need strace. On Debian: apt-get install strace, then make again."; exit 1; }
+cluster: install ## run PostgreSQL, two APIs behind a proxy, workers and tickers, with the demo city
+	$(BIN)/python -m bench.cluster
+
+tools: ## install what the tests watch and drive: strace and PostgreSQL's server
+	@missing=""; \
+	command -v strace >/dev/null 2>&1 || missing="$$missing strace"; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	[ -z "$$missing" ] || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 \
+	    && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y $$missing >/dev/null; } || { \
+	    echo "The tests need:$$missing. On Debian: apt-get install$$missing, then make again."; exit 1; }
 
 test: install tools ## run all tests, long ones in their short form
 	$(BIN)/pytest -n $(JOBS)

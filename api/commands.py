@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from api.deps import Deps
 from api.examples import EXAMPLES
 from api.identity import Caller, Identity, Parts, bearer, caller
+from api.outages import patiently
 from api.problems import ApiProblem, declared
 from desk.arguments import Arguments, Nothing
 from desk.commands import COMMANDS, Target
@@ -231,7 +232,11 @@ def _do(
     request.state.command = row.command
     key = command_id(who.actor.person, request.headers.get("idempotency-key"))
     expected = None if target is None else expected_version(request.headers.get("if-match"))
-    done = deps.desk.do(row.command, target, body, who.actor, command_id=key, expected_version=expected)
+    done = patiently(
+        request,
+        deps,
+        lambda: deps.desk.do(row.command, target, body, who.actor, command_id=key, expected_version=expected),
+    )
     response.headers["ETag"] = f'"{done.version}"'
     response.headers["X-Log-Position"] = str(done.position)
     if location := _location(row, done):
@@ -260,7 +265,7 @@ def _summary(row: Row) -> str:
 
 def _responses(row: Row) -> dict[int | str, dict[str, Any]]:
     """What every command may answer, with the headers that a success carries."""
-    said = declared(400, 401, 403, 404, 409, 413, 422, 429, 500, 503)
+    said = declared(400, 401, 403, 404, 409, 413, 422, 429, 500, 503, 507)
     if COMMANDS[row.command].target is not Target.NOTHING:
         said |= declared(412, 428)
     headers = {"ETag": _header("the version in the answer"), "X-Log-Position": _header("for Prefer: wait")}

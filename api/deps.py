@@ -1,5 +1,6 @@
 """What the API needs from the rest of the house, handed in by wiring."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -10,14 +11,13 @@ from prometheus_client import CollectorRegistry
 from desk.desk import Desk
 from domain.policy.rules import Rules
 from domain.registry.organisations import City
-from projections.projector import Projector
 from projections.storage import ViewStore
 from store.log import EventLog
 from store.photos import Photos
 from store.tokens import Tokens
 from store.vault import Vault
 
-__all__ = ["Clock", "Deps", "Limits"]
+__all__ = ["Clock", "Deps", "Following", "Limits"]
 
 
 class Clock(Protocol):
@@ -25,6 +25,20 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """The time, aware, in UTC."""
+
+
+class Following(Protocol):
+    """How far the views have come: this process's own projector, or a follower of another's."""
+
+    @property
+    def position(self) -> int:
+        """Up to which position of the log the views are folded, as far as is known here; never waits for a store."""
+
+    def wait_for(self, position: int, timeout: float) -> bool:
+        """Wait at most `timeout` seconds until the views have reached a position; whether they have."""
+
+    def parked(self) -> Sequence[object]:
+        """The cases that were put aside."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,8 @@ class Limits:
     wait_at_most: float = 10.0
     heartbeat_every: float = 15.0
     stream_poll_every: float = 0.25
+    retry_for: float = 5.0
+    """How long a command is tried again while the store is away."""
     stream_at_most: float = 600.0
     """A stream ends after this long, and the client comes back with Last-Event-ID and its token is looked up anew."""
     streams_per_token: int = 10
@@ -48,12 +64,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class Deps:
-    """The parts of the house that the API uses. `metrics_token` opens /metrics to others than the machine itself."""
+    """The parts of the house that the API uses. `metrics_token` opens /metrics to others than the machine itself.
+
+    `known_position` answers the log's position without waiting for a store, where asking the log itself would.
+    """
 
     desk: Desk
     log: EventLog
     views: ViewStore
-    projector: Projector
+    projector: Following
     tokens: Tokens
     vault: Vault
     photos: Photos
@@ -62,5 +81,6 @@ class Deps:
     rules: Rules
     version: str = "0"
     metrics_token: str | None = None
+    known_position: Callable[[], int] | None = None
     limits: Limits = field(default_factory=Limits)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)

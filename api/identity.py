@@ -9,6 +9,7 @@ from limits import RateLimitItem
 from limits.strategies import MovingWindowRateLimiter
 
 from api.deps import Deps
+from api.outages import patiently
 from api.problems import ApiProblem
 from desk.actors import Actor, Role
 
@@ -47,7 +48,7 @@ def caller(
     if credentials is None:
         detail = "Send a token: 'Authorization: Bearer <token>'."
         raise ApiProblem(401, detail, WWW_Authenticate="Bearer")
-    known = deps.tokens.lookup(credentials.credentials)
+    known = patiently(request, deps, lambda: deps.tokens.lookup(credentials.credentials))
     if known is None:
         spend(limiter, deps.limits.failed_logins, "failed", host)
         detail = "The token is not known, or has been revoked. Ask the operator for a new one."

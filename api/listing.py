@@ -7,11 +7,13 @@ scope never leaves the database.
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
 from pydantic import BaseModel, Field, create_model
 from sqlalchemy import (
     BigInteger,
@@ -20,16 +22,17 @@ from sqlalchemy import (
     Connection,
     Float,
     Integer,
-    Table,
+    and_,
     false,
     func,
     or_,
     select,
     true,
-    tuple_,
 )
 
 from api.problems import ApiProblem
+from api.searching import Search
+from api.walking import FEW, STEPS, Leg, Place, Question, is_small, legs, place_of, walk
 from projections.board import BOARD, CONCERNS
 from projections.events import PREFIX
 from projections.inbox import INBOX
@@ -39,9 +42,7 @@ from projections.times import micros, moment
 __all__ = ["Listing", "Page", "in_scope", "model_of", "page", "shown"]
 
 Scope = Mapping[str, Any]
-
-LAST = 2**62
-"""Sorts behind every moment: what has no time comes last, whichever way the list runs."""
+Columns = Any
 
 STREET_DIGITS = 9
 LARGER_DIVISIONS = (4, 6)
@@ -49,16 +50,22 @@ LARGER_DIVISIONS = (4, 6)
 
 
 class Listing(NamedTuple):
-    """A list: its table, the columns that may be filtered by, those it may be sorted by (the first by default)."""
+    """A list: its table, the columns that may be filtered by, those it may be sorted by (the first by default).
+
+    `tails` names, for a column that may be empty, the order of the rows where it is. `timed` is the column that
+    `since` and `until` are about.
+    """
 
     table: ViewTable
     filters: tuple[str, ...]
     sorts: tuple[str, ...]
     hides: tuple[str, ...] = ()
+    tails: Mapping[str, str] = {}
+    timed: str | None = None
 
 
 class Page(NamedTuple):
-    """Rows as they are shown, and the cursor of the next page; None on the last."""
+    """Rows as they are shown, and the cursor of the next page; None on the last. A page may be short, see `walking`."""
 
     rows: list[dict[str, Any]]
     after: str | None
@@ -72,97 +79,138 @@ def page(
     sort: str,
     cursor: str | None,
     limit: int,
-    timed: str | None = None,
+    search: Search | None = None,
 ) -> Page:
-    """One page. `sort` is a column, with "-" before it for the latest first; `timed` is what since and until are about.
+    """One page. `sort` is a column, with "-" before it for the latest first.
 
     Raises ApiProblem 400 for a cursor of another list or order.
     """
-    table = listing.table.table
-    name, falling = sort.removeprefix("-"), sort.startswith("-")
-    last = -LAST if falling else LAST
-    # The key makes the order total, so that no row is skipped or shown twice.
-    order = [func.coalesce(table.c[name], last), *(table.c[key] for key in listing.table.key)]
-    query = select(table).where(in_scope(listing.table, scope))
-    query = query.where(*(_condition(table, column, value, timed) for column, value in filters.items()))
-    if cursor is not None:
-        here = tuple_(*order)
-        there = _decoded(cursor, listing, sort)
-        query = query.where(here < there if falling else here > there)
-    query = query.order_by(*(column.desc() if falling else column for column in order)).limit(limit + 1)
-    found = [dict(row) for row in db.execute(query).mappings()]
+    parts = legs(sort, listing.tails)
+    at, place = (0, None) if cursor is None else _decoded(cursor, listing, sort, parts)
+    if _nowhere(filters) or (search is not None and search.finds_nothing):
+        return Page([], None)
+    question = _question(db, listing, scope, filters, search)
+    found: list[tuple[int, dict[str, Any]]] = []
+    steps = list(STEPS)
     after = None
-    if len(found) > limit:
-        final = found[limit - 1]
-        value = last if final[name] is None else final[name]
-        after = _encoded(listing, sort, [value, *(final[key] for key in listing.table.key)])
-    return Page([shown(listing.table, row, listing.hides) for row in found[:limit]], after)
+    while after is None and at < len(parts):
+        walked = walk(db, question, parts[at], place, limit + 1 - len(found), steps.pop(0))
+        found += [(at, row) for row in walked.rows]
+        if len(found) > limit:
+            leg, last = found[limit - 1]
+            after = _encoded(listing, sort, leg, _values(listing, parts[leg], last))
+        elif walked.onward is None:
+            at, place, steps = at + 1, None, steps or [STEPS[-1]]
+        elif steps:
+            place = walked.onward
+            if question.small is None:
+                question = question._replace(small=is_small(db, question))
+        else:
+            after = _encoded(listing, sort, at, walked.onward)
+    return Page([shown(listing.table, row, listing.hides) for _, row in found[:limit]], after)
 
 
-def _condition(table: Table, column: str, value: Any, timed: str | None) -> ColumnElement[bool]:
-    if timed is not None and column == "since":
-        return table.c[timed] >= micros(value)
-    if timed is not None and column == "until":
-        return table.c[timed] <= micros(value)
-    equal: ColumnElement[bool] = table.c[column] == value
-    return equal
+def _nowhere(filters: Mapping[str, Any]) -> bool:
+    """Whether a filter names what no store can hold: a text with a zero byte."""
+    return any(isinstance(value, str) and "\0" in value for value in filters.values())
 
 
-def in_scope(view: ViewTable, scope: Scope) -> ColumnElement[bool]:
-    """The filter that keeps a reader to what it may see."""
+def _question(
+    db: Connection, listing: Listing, scope: Scope, filters: Mapping[str, Any], search: Search | None
+) -> Question:
+    """What is asked, in a form that can be walked."""
+    equal = {name: value for name, value in filters.items() if name not in ("since", "until")}
+
+    def within(columns: Columns) -> list[ColumnElement[bool]]:
+        ends = [] if listing.timed is None else [columns[listing.timed]]
+        since = [end >= micros(filters["since"]) for end in ends if "since" in filters]
+        return since + [end <= micros(filters["until"]) for end in ends if "until" in filters]
+
+    few = _few(db, listing.table, scope)
+
+    def holds(columns: Columns) -> ColumnElement[bool]:
+        said = [columns[name] == value for name, value in equal.items()]
+        found = [] if search is None else [search.holds(columns)]
+        return and_(in_scope(listing.table, scope, columns, few=few), *said, *within(columns), *found)
+
+    fixed = {**_fixed(listing.table, scope), **({} if search is None else search.fixed())}
+    fixed |= {name: (value,) for name, value in equal.items()}
+    if "street" in equal and "jurisdiction" in listing.table.columns:
+        # A matter that a street has taken on lies in that street.
+        fixed["jurisdiction"] = (equal["street"],)
+    small = few or "number" in equal or (search is not None and search.is_number) or None
+    return Question(listing.table, holds, fixed, equal, listing.timed, within, small)
+
+
+def _fixed(view: ViewTable, scope: Scope) -> dict[str, tuple[Any, ...]]:
+    """The columns that the reader's scope fixes."""
+    prefix = scope.get("street_prefix")
+    if "jurisdiction" in view.columns and prefix is not None and len(prefix) >= STREET_DIGITS:
+        return {"jurisdiction": (prefix, *(prefix[:digits] for digits in LARGER_DIVISIONS))}
+    department = scope.get("department")
+    if department is not None:
+        return {name: (department,) for name in ("recipient", "department") if name in view.columns}
+    return {}
+
+
+def _few(db: Connection, view: ViewTable, scope: Scope) -> bool:
+    """Whether the scope is a person's or department's own matters, and these are few."""
+    who = scope.get("person") or scope.get("department")
+    if who is None or view is not BOARD:
+        return False
+    some = select(CONCERNS.table.c.case_id).where(CONCERNS.table.c.who == str(who)).limit(FEW + 1).subquery()
+    counted: int = db.execute(select(func.count()).select_from(some)).scalar_one()
+    return counted <= FEW
+
+
+def in_scope(view: ViewTable, scope: Scope, columns: Columns = None, *, few: bool = True) -> ColumnElement[bool]:
+    """The filter that keeps a reader to what it may see, on the view's own columns where no others are given.
+
+    `few` says that the reader's own matters are few enough to begin with.
+    """
+    columns = view.table.c if columns is None else columns
     if scope.get("all"):
         return true()
     if code := scope.get("department"):
-        return _of_department(view, code)
+        return _of_department(columns, code, few=few)
     if (prefix := scope.get("street_prefix")) is not None:
-        return _in_jurisdiction(view, prefix)
+        return _in_jurisdiction(columns, prefix)
     if person := scope.get("person"):
-        return _concerning(view, str(person))
+        return _concerning(columns, str(person), few=few)
     return false()
 
 
-def _of_department(view: ViewTable, code: str) -> ColumnElement[bool]:
+def _of_department(columns: Columns, code: str, *, few: bool) -> ColumnElement[bool]:
     """What is addressed to the department; of matters, those it was called to."""
-    columns = view.table.c
     for column in ("recipient", "department"):
         if column in columns:
-            return columns[column] == code
+            equal: ColumnElement[bool] = columns[column] == code
+            return equal
     if "stream" in columns:
-        own = select(INBOX.table.c.id).where(INBOX.table.c.department == code)
-        return columns["stream"].in_(own)
-    return _concerning(view, code)
+        inbox = INBOX.table.c
+        return select(inbox.id).where(inbox.id == columns["stream"], inbox.department == code).exists()
+    return _concerning(columns, code, few=few)
 
 
-def _concerning(view: ViewTable, who: str) -> ColumnElement[bool]:
-    columns = view.table.c
+def _concerning(columns: Columns, who: str, *, few: bool) -> ColumnElement[bool]:
+    own = CONCERNS.table.c
+    if "case_id" not in columns and few:
+        mine: ColumnElement[bool] = columns["id"].in_(select(own.case_id).where(own.who == who))
+        return mine
     case = columns["case_id"] if "case_id" in columns else columns["id"]
-    return case.in_(select(CONCERNS.table.c.case_id).where(CONCERNS.table.c.who == who))
+    return select(own.case_id).where(own.who == who, own.case_id == case).exists()
 
 
-def _in_jurisdiction(view: ViewTable, prefix: str) -> ColumnElement[bool]:
+def _in_jurisdiction(columns: Columns, prefix: str) -> ColumnElement[bool]:
     """What lies in the division; a street also sees what no street has taken on yet, as it may be the first to act."""
-    columns = view.table.c
     if "jurisdiction" in columns:
         area = columns["jurisdiction"]
         inside: ColumnElement[bool] = area.startswith(prefix, autoescape=True)
         if len(prefix) < STREET_DIGITS:
             return inside
         return or_(inside, area.in_([prefix[:digits] for digits in LARGER_DIVISIONS]))
-    board = select(BOARD.table.c.id).where(_in_jurisdiction(BOARD, prefix))
-    return columns["case_id"].in_(board)
-
-
-def shown(view: ViewTable, row: Mapping[str, Any], hides: tuple[str, ...] = ()) -> dict[str, Any]:
-    """A row as it is shown: microseconds as moments, documents as values, hidden columns left out."""
-    documents = view.documents
-    found = {
-        column.name: _shown(column, row[column.name], documents)
-        for column in view.table.columns
-        if column.name not in hides
-    }
-    if view is BOARD:
-        found["departments"] = _called(found["id"], found["departments"])
-    return found
+    board = BOARD.table.alias()
+    return select(board.c.id).where(board.c.id == columns["case_id"], _in_jurisdiction(board.c, prefix)).exists()
 
 
 class Called(BaseModel):
@@ -173,21 +221,36 @@ class Called(BaseModel):
     part: str = Field(description="lead or support")
 
 
-def _called(matter: str, departments: Mapping[str, tuple[str, str]]) -> list[Called]:
+def _called(matter: str, departments: Mapping[str, tuple[str, str]]) -> list[dict[str, str]]:
     """The board's departments, written out: it keeps of each response no more than what the matter's id lacks."""
     return [
-        Called(response=UUID(matter[:PREFIX] + tail), department=department, part=part)
+        {"response": matter[:PREFIX] + tail, "department": department, "part": part}
         for tail, (department, part) in departments.items()
     ]
 
 
-def _shown(column: Any, value: Any, documents: tuple[str, ...]) -> Any:
-    """A value as it is shown. In views every big integer is a moment."""
-    if value is None:
-        return None
-    if isinstance(column.type, BigInteger):
-        return moment(value)
-    return json.loads(value) if column.name in documents else value
+def shown(view: ViewTable, row: Mapping[str, Any], hides: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A row as it is shown: microseconds as moments, documents as values, hidden columns left out."""
+    found = {}
+    for name, told in _told(view, hides):
+        value = row[name]
+        found[name] = value if told is None or value is None else told(value)
+    if view is BOARD:
+        found["departments"] = _called(found["id"], found["departments"])
+    return found
+
+
+@cache
+def _told(view: ViewTable, hides: tuple[str, ...]) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
+    """The columns that are shown, and how."""
+    ways: dict[str, Callable[[Any], Any]] = dict.fromkeys(view.documents, orjson.loads)
+    moments = {column.name: moment for column in view.table.columns if _is_moment(column)}
+    return tuple((name, (ways | moments).get(name)) for name in view.columns if name not in hides)
+
+
+def _is_moment(column: Any) -> bool:
+    """In views every big integer is a moment, but for positions, which are keys."""
+    return isinstance(column.type, BigInteger) and not column.primary_key
 
 
 WRITTEN_OUT: Mapping[tuple[str, str], Any] = {(BOARD.name, "departments"): list[Called]}
@@ -207,24 +270,30 @@ def model_of(name: str, view: ViewTable, hides: tuple[str, ...] = ()) -> type[Ba
 
 
 def _type(column: Any) -> Any:
-    kinds: tuple[tuple[Any, Callable[..., Any]], ...] = (
-        (BigInteger, datetime), (Boolean, bool), (Integer, int), (Float, float),
-    )  # fmt: skip
+    if _is_moment(column):
+        return datetime
+    kinds: tuple[tuple[Any, Callable[..., Any]], ...] = ((Boolean, bool), (Integer, int), (Float, float))
     return next((python for kind, python in kinds if isinstance(column.type, kind)), str)
 
 
-def _encoded(listing: Listing, sort: str, values: list[Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps([listing.table.name, sort, *values]).encode()).decode()
+def _values(listing: Listing, leg: Leg, row: Mapping[str, Any]) -> Place:
+    return (row[leg.column], *(row[key] for key in listing.table.key if key != leg.column))
 
 
-def _decoded(cursor: str, listing: Listing, sort: str) -> tuple[Any, ...]:
-    """A cursor's values. It belongs to one list in one order, and is checked like anything else that comes in."""
+def _encoded(listing: Listing, sort: str, leg: int, place: Place) -> str:
+    return base64.urlsafe_b64encode(json.dumps([listing.table.name, sort, leg, *place]).encode()).decode()
+
+
+def _decoded(cursor: str, listing: Listing, sort: str, parts: Sequence[Leg]) -> tuple[int, Place]:
+    """A cursor's leg and place. It belongs to one list in one order, and is checked like all that comes in."""
     try:
-        name, order, *values = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
+        name, order, leg, *values = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
     except (ValueError, TypeError, binascii.Error, RecursionError):
-        name, order, values = None, None, []
-    scalar = all(isinstance(value, str) or (type(value) is int and abs(value) <= LAST) for value in values)
-    if (name, order) != (listing.table.name, sort) or len(values) != listing.table.width + 1 or not scalar:
+        name, order, leg, values = None, None, None, []
+    place = None
+    if (name, order) == (listing.table.name, sort) and type(leg) is int and 0 <= leg < len(parts):
+        place = place_of(listing.table, parts[leg], values)
+    if place is None:
         detail = "The cursor is not one of this list in this order; begin again without it."
         raise ApiProblem(400, detail)
-    return tuple(values)
+    return leg, place

@@ -3,7 +3,9 @@
 Pure ASGI, so that streams pass unbuffered.
 """
 
+import contextlib
 import re
+import sqlite3
 import time
 import traceback
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.commands import PREFIX
 from api.metrics import Metrics
 from api.problems import PROBLEM_TYPE, problem_response
+from store.errors import StoreError
 
 __all__ = ["SECURITY_HEADERS", "Envelope"]
 
@@ -40,7 +43,7 @@ log = structlog.get_logger("access")
 
 
 class Envelope:
-    """Wraps the whole app. `position` gives the log's position for the X-Log-Position header."""
+    """Wraps the whole app. `position` gives the log's position for the X-Log-Position header, without waiting."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, position: Callable[[], int]) -> None:
         self._app = app
@@ -83,7 +86,9 @@ class Envelope:
         for name, value in SECURITY_HEADERS.items():
             headers.setdefault(name, value)
         if "X-Log-Position" not in headers:
-            headers["X-Log-Position"] = str(self._position())
+            # An answer leaves also while the store is away, and then does not know.
+            with contextlib.suppress(StoreError, sqlite3.Error):
+                headers["X-Log-Position"] = str(self._position())
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         """Log and count. The route's pattern is logged and not the path, which could name somebody."""

@@ -72,6 +72,7 @@ CODES: Mapping[int, str] = {
     429: "TOO_MANY_REQUESTS",
     500: "INTERNAL",
     503: "BUSY",
+    507: "STORE_FULL",
 }
 """Status → code, for what HTTP refuses before the desk is asked."""
 

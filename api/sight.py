@@ -17,9 +17,10 @@ from projections.case_file import CASE_FILE
 from projections.events import case_of, kind_of, sibling
 from projections.inbox import INBOX
 from projections.interviews import INTERVIEWS
+from projections.statistics import EVERYTHING, Scope
 from projections.tables import Entity
 
-__all__ = ["must_see", "must_see_cases", "must_see_outcomes", "seen", "sight_of"]
+__all__ = ["must_see", "must_see_cases", "must_see_outcomes", "seen", "sight_of", "statistical"]
 
 
 def sight_of(deps: Deps, actor: Actor) -> Sight:
@@ -41,6 +42,12 @@ def must_see_outcomes(deps: Deps, actor: Actor) -> Sight:
     if not found.outcomes:
         raise NotPermitted(f"The role {actor.role.value} reads no outcomes.", role=actor.role.value)
     return found
+
+
+def statistical(deps: Deps, reader: Sight) -> Scope:
+    """The scope of figures: what lies in the whole city is simply everything, and coarser sums can tell it."""
+    whole = reader.scope.get("street_prefix") == deps.city.code
+    return EVERYTHING if whole else reader.scope
 
 
 def must_see(deps: Deps, db: Connection, actor: Actor, stream: UUID) -> Sight:

@@ -10,18 +10,30 @@ from bench.harness import machine
 BENCHES = {
     "write": "bench.write",
     "fold": "bench.fold",
+    "rebuild": "bench.rebuild",
+    "load": "bench.load",
+    "rebuild-load": "bench.rebuild_load",
+    "timers": "bench.timers",
+    "reads": "bench.reads",
 }
-"""Each module has `run(store) -> list of rows`; a row is a dict with a name and figures that JSON can hold."""
+"""Each module has `run(store) -> list of rows`; a row is a dict with a name and figures that JSON can hold.
+
+A module with OPTIONS (name → default) takes these on the command line, and hands them to `run` by name.
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the named bench; answers the process's exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("name", choices=sorted(BENCHES))
-    parser.add_argument("--store", choices=["sqlite"], default="sqlite")
+    parser.add_argument("--store", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    options = parser.parse_args(arguments)
-    rows = importlib.import_module(BENCHES[options.name]).run(options.store)
+    options, rest = parser.parse_known_args(arguments)
+    bench = importlib.import_module(BENCHES[options.name])
+    own = argparse.ArgumentParser(prog=f"python -m bench {options.name}")
+    for name, default in getattr(bench, "OPTIONS", {}).items():
+        own.add_argument(f"--{name}", type=type(default), default=default)
+    rows = bench.run(options.store, **vars(own.parse_args(rest)))
     if options.json:
         print(json.dumps({"bench": options.name, "store": options.store, "machine": machine(), "rows": rows}, indent=2))
         return 0

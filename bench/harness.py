@@ -5,6 +5,7 @@ import platform
 import shutil
 import sqlite3
 import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -68,6 +69,8 @@ def real_folder() -> Iterator[Path]:
     if kind in _MEMORY_FILESYSTEMS:
         raise RuntimeError(f"{parent} lies on {kind}, where syncing costs nothing: run the bench on a real disk")
     folder = Path(tempfile.mkdtemp(dir=parent))
+    # A server that runs as another user has its folder in here.
+    folder.chmod(0o711)
     try:
         yield folder
     finally:
@@ -87,6 +90,16 @@ def filesystem(path: Path) -> str:
     return kind
 
 
+def _postgres_version() -> str:
+    """Of the server that is installed, if one is."""
+    servers = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda each: float(each.parts[-3]))
+    found = str(servers[-1]) if servers else shutil.which("postgres")
+    if found is None:
+        return "none"
+    told = subprocess.run([found, "--version"], capture_output=True, text=True, check=True)  # noqa: S603 - our own words
+    return told.stdout.split()[2]
+
+
 def machine() -> dict[str, object]:
     """What the figures depend on."""
     model = "unknown"
@@ -100,5 +113,6 @@ def machine() -> dict[str, object]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
+        "postgres": _postgres_version(),
         "filesystem": filesystem(Path(__file__).resolve()),
     }

@@ -58,6 +58,10 @@ class MemoryLog:
         """Up to `limit` events behind a position."""
         return self.rows[after : after + limit]
 
+    def at(self, positions: Sequence[int]) -> dict[int, RawEvent]:
+        """The events at these positions."""
+        return {position: self.rows[position - 1] for position in positions if position <= len(self.rows)}
+
     def position(self) -> int:
         """The last position."""
         return len(self.rows)

@@ -1,17 +1,17 @@
-"""How fast one event with its command row is saved, beside the barest way SQLite can keep the same bytes.
+"""How fast one event with its command row is saved, beside the barest way the same database can keep the same bytes.
 
-The ceiling is one INSERT and one COMMIT an event on a plain connection with the same pragmas and a table of the same
-columns and keys. Ours is `EventLog.save` of one event with its command: checks, command row and a second table more.
-Both wait for the disk at every commit. The last row is not the store alone: every command of whole cases is permitted,
-loaded, decided, saved and acknowledged by the desk.
+The ceiling is one INSERT and one COMMIT an event, on a plain connection a thread, into a table of the same columns and
+keys. Ours is `EventLog.save` of one event with its command: checks, command row and a second table more. The stock
+library stores the event alone. All of them wait for the disk before they say it is done, and each ratio is between
+runs of the same round. The last row is not the store alone: every command of whole cases is permitted, loaded, decided,
+saved and acknowledged by the desk.
 """
 
-import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
@@ -20,13 +20,20 @@ from eventsourcing.persistence import StoredEvent
 
 from bench.commands import carry_cases
 from bench.harness import Sample, interleaved, measure, real_folder, row
+from bench.write_stores import PostgresStore, SqliteStore, WriteStore
 from domain.kernel import Act, CaseAggregate, Kind, Meta, Opening, child, event, new_family
 from domain.policy.deadlines import Clock, Limit, Stage, Unit
 from store.log import CommandRow, EventLog
-from store.migrations import LOG, migrate
 
-_EVENTS = 1000
-_THREADS = 8
+EVENTS = 1000
+BARS: Mapping[str, Mapping[int, float]] = {"sqlite": {1: 0.6}, "postgres": {1: 0.45, 8: 0.35, 32: 0.5}}
+"""The least ratio to the ceiling, by store and number of threads."""
+
+_THREADS = {"sqlite": (1, 8), "postgres": (1, 8, 32)}
+_RAW_THREADS = {"sqlite": {1: 1, 8: 1}, "postgres": {1: 1, 8: 8, 32: 32}}
+"""With how many threads the ceiling is reached: SQLite has one writer, so more only get in each other's way."""
+
+_EVENTS_A_THREAD = 100
 _AT = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 
 
@@ -47,45 +54,103 @@ class Load(CaseAggregate):
 
 
 def run(store: str) -> list[dict[str, object]]:
-    """The rows of the bench; `store` is "sqlite"."""
-    assert store == "sqlite"
-    with real_folder() as folder:
-        names = count()
-
-        def fresh() -> Path:
-            return folder / f"{next(names)}.db"
-
+    """The rows of the bench; `store` is "sqlite" or "postgres"."""
+    with real_folder() as folder, _opened(store, folder) as place:
         commands: list[int] = []
 
         def desk() -> Sample:
-            sample, given = carry_cases(fresh().with_suffix(""))
+            sample, given = carry_cases(place.fresh_folder())
             commands.append(given)
             return sample
 
-        samples = interleaved(
-            {
-                "raw": lambda: _raw(fresh()),
-                "save": lambda: _save(fresh(), threads=1),
-                "threads": lambda: _save(fresh(), threads=_THREADS),
-                "desk": desk,
-            }
+        contenders: dict[str, Callable[[], Sample]] = {}
+        for threads in _THREADS[store]:
+            contenders[f"save {threads}"] = partial(_save, place, threads)
+            contenders[f"stock {threads}"] = partial(_store, place.stock, threads)
+        for threads in set(_RAW_THREADS[store].values()):
+            contenders[f"raw {threads}"] = partial(_store, place.raw, threads)
+        if store == "sqlite":
+            contenders["desk"] = desk
+        samples = interleaved(contenders)
+    rows = []
+    for threads in _THREADS[store]:
+        ceiling = samples[f"raw {_RAW_THREADS[store][threads]}"]
+        where = f"{threads} thread{'s' if threads > 1 else ''}"
+        bar = BARS[store].get(threads)
+        rows += [
+            row(f"{where}: plain INSERT and COMMIT an event, the ceiling", ceiling),
+            row(f"{where}: save of one event with its command row", samples[f"save {threads}"], ceiling)
+            | ({"bar": bar} if bar else {}),
+            row(f"{where}: the stock library, the event alone", samples[f"stock {threads}"], ceiling),
+        ]
+    if store == "sqlite":
+        each = samples["desk"][0].events / commands[0]
+        rows.append(
+            row(f"whole cases through the desk, {each:.1f} events a command", samples["desk"], samples["raw 1"])
         )
-    each = samples["desk"][0].events / commands[0]
-    return [
-        row("plain INSERT and COMMIT an event, the ceiling", samples["raw"]),
-        row("save of one event with its command row", samples["save"], samples["raw"]),
-        row(f"the same from {_THREADS} threads", samples["threads"], samples["raw"]),
-        row(f"whole cases through the desk, {each:.1f} events a command", samples["desk"], samples["raw"]),
-    ]
+    return rows
 
 
-def _aggregates() -> list[Load]:
+@contextmanager
+def _opened(store: str, folder: Path) -> Iterator[WriteStore]:
+    if store == "sqlite":
+        yield SqliteStore(folder)
+        return
+    with PostgresStore(folder, _AT) as place:
+        yield place
+
+
+def _count(threads: int) -> int:
+    return max(EVENTS, threads * _EVENTS_A_THREAD)
+
+
+def _save(place: WriteStore, threads: int) -> Sample:
+    """Through our log, each thread its share."""
+    work = [(aggregate, _command()) for aggregate in _aggregates(_count(threads))]
+    with place.log([Load]) as log:
+
+        def save(pairs: list[tuple[Load, CommandRow]]) -> None:
+            for aggregate, command in pairs:
+                log.save([aggregate], command=command)
+
+        return _shared(work, threads, save)
+
+
+def _store(opened: Callable[[int], Any], threads: int) -> Sample:
+    """Through something that stores one event a transaction."""
+    with opened(threads) as store_one:
+
+        def store(events: list[StoredEvent]) -> None:
+            for stored in events:
+                store_one(stored)
+
+        return _shared(_stored(_count(threads)), threads, store)
+
+
+def _shared(work: list[Any], threads: int, each: Callable[[list[Any]], None]) -> Sample:
+    """Time the work dealt out to so many threads, which have all been used before."""
+    warm_up, work = work[:threads], work[threads:]
+    if threads == 1:
+        each(warm_up)
+        return measure(len(work), lambda: each(work))
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(each, [[one] for one in warm_up]))
+        shares = [work[first::threads] for first in range(threads)]
+        return measure(len(work), lambda: list(pool.map(each, shares)).clear())
+
+
+def _stored(count: int) -> list[StoredEvent]:
+    with EventLog.in_memory([Load]) as log:
+        return [log.mapper.to_stored_event(each) for one in _aggregates(count) for each in one.pending_events]
+
+
+def _aggregates(count: int) -> list[Load]:
     clocks = tuple(_clock(stage) for stage in (Stage.SIGNATURE, Stage.ARRIVAL))
     return [
         Load.open(
             Load.LoadPut, child(new_family(_AT), Kind.CASE), _act(), text="占道经营，影响通行。" * 5, clocks=clocks
         )
-        for _ in range(_EVENTS)
+        for _ in range(count)
     ]
 
 
@@ -106,45 +171,3 @@ def _command() -> CommandRow:
     return CommandRow(
         id=uuid4(), actor=UUID(int=1), name="sign", request_hash="ab" * 32, result='{"version": 2}', at=_AT
     )
-
-
-def _save(path: Path, threads: int) -> Sample:
-    migrate(path)
-    work = [(aggregate, _command()) for aggregate in _aggregates()]
-    with EventLog.open(path, [Load]) as log:
-
-        def save(pairs: list[tuple[Load, CommandRow]]) -> None:
-            for aggregate, command in pairs:
-                log.save([aggregate], command=command)
-
-        if threads == 1:
-            return measure(_EVENTS, lambda: save(work))
-        with ThreadPoolExecutor(threads) as pool:
-            # Threads start when first used, which is not what is measured.
-            list(pool.map(lambda _: log.position(), range(threads)))
-            shares = [work[first::threads] for first in range(threads)]
-            return measure(_EVENTS, _exhausted(lambda: pool.map(save, shares)))
-
-
-def _exhausted(start: Callable[[], Any]) -> Callable[[], None]:
-    return lambda: list(start()).clear()
-
-
-def _raw(path: Path) -> Sample:
-    with EventLog.in_memory([Load]) as log:
-        stored = [log.mapper.to_stored_event(each) for aggregate in _aggregates() for each in aggregate.pending_events]
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute(next(statement for statement in LOG.steps[0] if "TABLE event" in statement))
-        return measure(_EVENTS, lambda: _insert(connection, stored))
-
-
-def _insert(connection: sqlite3.Connection, events: list[StoredEvent]) -> None:
-    statement = "INSERT INTO event (originator_id, originator_version, topic, state) VALUES (?, ?, ?, ?)"
-    for stored in events:
-        stream_id = stored.originator_id
-        assert isinstance(stream_id, UUID)
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(statement, (stream_id.bytes, stored.originator_version, stored.topic, stored.state))
-        connection.execute("COMMIT")

@@ -8,7 +8,7 @@ Where somebody else was faster, it is decided again.
 import hmac
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -23,7 +23,7 @@ from desk.errors import Busy, CommandInFlight, CommandReused, StaleVersion
 from desk.handlers import Handlers, cases, evaluations, people, reports, responses, whistles
 from desk.permissions import permit
 from desk.subjects import answered, subject_of
-from desk.unit import BY_KIND, Unit
+from desk.unit import BY_KIND, Ahead, Unit
 from desk.world import World
 from domain.dispatch import dunning, oversight
 from domain.dispatch.case import Case
@@ -109,14 +109,19 @@ class Desk:
             with self._lock:
                 self._in_flight.discard(command_id)
 
-    def fire(self, stream_id: UUID, at: datetime) -> datetime | None:
-        """Record what is overdue on one stream at `at`, and what follows from it.
+    def read_ahead(self, streams: Iterable[UUID]) -> Ahead:
+        """What firing these streams will look at, in one question to the store: the streams, and their cases."""
+        wanted = {member for stream in streams for member in _family(stream)}
+        return self.world.log.streams(sorted(wanted))
+
+    def fire(self, stream_id: UUID, at: datetime, ahead: Ahead | None = None) -> datetime | None:
+        """Record what is overdue on one stream at `at`, and what follows from it; `ahead` is what was read ahead.
 
         Answers when to try again where something waits for the end of the quiet hours, else None. The truth lies in
         the stream: nothing happens where nothing is due any more.
         """
         for _ in range(TRIES):
-            unit = Unit(self.world, _timer_act(stream_id, at), Actor(person=SYSTEM, role=Role.ADMIN, organisation="-"))
+            unit = Unit(self.world, _timer_act(stream_id, at), TIMER, ahead)
             kind = BY_KIND.get(kind_of(stream_id))
             target = unit.find(kind, stream_id) if kind is not None else None
             if target is None:
@@ -126,6 +131,8 @@ class Desk:
                 if unit.recorded:
                     unit.save(None)
             except Conflict:
+                # What was read ahead is old.
+                ahead = None
                 continue
             return dunning.next_try(target, at, unit.keeper_of(target)) if isinstance(target, Response) else None
         raise Busy(f"Stream {stream_id} kept changing while its timers fired.")
@@ -262,6 +269,9 @@ class Desk:
             self.world.vault.erase(done.ids["person"])
 
 
+TIMER = Actor(person=SYSTEM, role=Role.ADMIN, organisation="-")
+"""Who fires."""
+
 EVALUATED = frozenset(evaluations.HANDLERS)
 """Commands that act on a response's sheet, whose own windows are settled first."""
 
@@ -277,6 +287,11 @@ def _act(actor: Actor, command_id: UUID, on: UUID | None, at: datetime) -> Act:
         correlation_id=case_id or command_id,
     )
     return Act(at=at, meta=meta)
+
+
+def _family(stream: UUID) -> tuple[UUID, ...]:
+    """A stream and its case, whose street says in whose hours its clocks run."""
+    return (stream, case_of(stream)) if kind_of(stream) in BY_KIND else (stream,)
 
 
 def _timer_act(stream_id: UUID, at: datetime) -> Act:

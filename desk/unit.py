@@ -4,7 +4,7 @@ Everything loaded joins the read set: at the commit its version must still be th
 again. So a rule that spans several streams of a case (the lead is verified last) holds under concurrency.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from domain.errors import Invalid, Unknown
 from domain.kernel import Act, CaseAggregate, Kind, case_of, child, kind_of, ordinal_of
 from domain.registry.organisations import City, Organisation, OrganisationKind
 from domain.registry.people import Person
-from store.log import CommandRow, Saved
+from store.log import CommandRow, Recorded, Saved
 
 A = TypeVar("A", bound=CaseAggregate)
 
@@ -40,6 +40,9 @@ BY_KIND: dict[int, type[CaseAggregate]] = {
     Kind.INTERVIEW: Interview,
 }
 
+Ahead = Mapping[UUID, Sequence[Recorded]]
+"""Streams that were read ahead, many at once, for those who go through many cases."""
+
 RESPONSES_A_WHISTLE = 256
 INTERVIEWS_A_RESPONSE = 8
 
@@ -47,8 +50,10 @@ INTERVIEWS_A_RESPONSE = 8
 class Unit:
     """One command's view of the log, and what it decided."""
 
-    def __init__(self, world: World, act: Act, actor: Actor) -> None:
+    def __init__(self, world: World, act: Act, actor: Actor, ahead: Ahead | None = None) -> None:
+        """`ahead` holds streams that were read already; where one has moved on since, saving finds the conflict."""
         self.world, self.act, self.actor = world, act, actor
+        self._ahead: Ahead = ahead or {}
         self.ids: dict[str, UUID] = {}
         self.counters: dict[str, int] = {}
         self._held: dict[UUID, CaseAggregate | None] = {}
@@ -69,7 +74,9 @@ class Unit:
     def find(self, kind: type[A], stream_id: UUID) -> A | None:
         """The aggregate, or None; either way it joins the read set."""
         if stream_id not in self._held:
-            loaded = self.world.log.load(kind, stream_id)
+            ahead = self._ahead.get(stream_id)
+            log = self.world.log
+            loaded = log.load(kind, stream_id) if ahead is None else log.fold(kind, ahead)
             self._held[stream_id] = loaded
             self._read[stream_id] = loaded.version if loaded is not None else 0
         held = self._held[stream_id]

@@ -3,6 +3,7 @@
 One row per matter, under the id that its case has or would have. Other views read these rows.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, String, Text
@@ -14,9 +15,23 @@ from domain.policy.deadlines import Stage
 from projections import topics
 from projections.events import PREFIX, Event, report_of
 from projections.rows import Rows
-from projections.tables import Entity, Keyed, Row
-from projections.times import micros_of
+from projections.tables import Entity, Indexed, Keyed, Row, without
 from projections.view import Handler, View
+
+MARKS = ("suspended", "listed", "drill")
+"""What few matters are."""
+
+
+def marked(asked: Mapping[str, Any]) -> bool:
+    """Whether only matters with one of the marks are asked for."""
+    return any(asked.get(mark) is True for mark in MARKS)
+
+
+RUNNING = (
+    "due_at", "id", "warn_at", "jurisdiction", "street", "state", "report_state", "urgency", "item", "lead",
+    "suspended", "listed", "drill", "reported_at",
+)  # fmt: skip
+"""Every column that may be asked of what has a running clock; the index of these rows holds them all."""
 
 BOARD = Entity(
     "board_1",
@@ -56,7 +71,32 @@ BOARD = Entity(
     Column("satisfaction", Text),
     Column("departments", Text),
     Column("clocks", Text),
-    indexes=(("filed_at",), ("reported_at",), ("due_at",), ("jurisdiction",), ("number",)),
+    indexes=(
+        # What people work with: the matters with a running clock, soonest first. It holds every column that may be
+        # asked for, so that the rarest of filters, and the dashboard's lights, are answered from it alone.
+        Indexed(
+            RUNNING,
+            where="due_at IS NOT NULL",
+            name="due",
+            whole=True,
+        ),
+        # One matter, by the number that people say aloud.
+        Indexed(("number",), where="number IS NOT NULL"),
+        # What is not closed, or was never filed: few among many.
+        Indexed(("state", "reported_at", "id"), where="state <> 'closed'", when=without("state", "closed")),
+        Indexed(
+            ("report_state", "reported_at", "id"),
+            where="report_state <> 'filed'",
+            when=without("report_state", "filed"),
+        ),
+        Indexed(("reported_at", "id"), where=" OR ".join(MARKS), when=marked, name="marked"),
+        # All matters, and those of one item, one department or one place, latest first.
+        Indexed(("item", "reported_at", "id"), where="item IS NOT NULL"),
+        Indexed(("lead", "reported_at", "id"), where="lead IS NOT NULL"),
+        ("jurisdiction", "reported_at", "id"),
+        ("reported_at", "id"),
+        Indexed(("filed_at", "id"), where="filed_at IS NOT NULL"),
+    ),
     documents=("clocks", "departments"),
 )
 """`due_at` and `warn_at` are the soonest of the clocks in `clocks`: {stream tail/stage: [due, warn]}.
@@ -78,24 +118,20 @@ LIGHTED = frozenset((
 
 
 def _clocks(event: Event, row: Row) -> None:
-    """Keep the open clocks of the matter, and find the one that is due soonest."""
-    if not event.clocks:
-        return
+    """Keep the open clocks of the matter."""
     kept: dict[str, list[int | None]] = row["clocks"]
     tail = event.stream[PREFIX:]
-    for clock in event.clocks:
-        if clock["stage"] not in LIGHTED:
-            continue
-        place = f"{tail}/{clock['stage']}"
-        if clock["met_at"] or clock["stopped_at"] or clock["paused_at"]:
-            kept.pop(place, None)
-        else:
-            warn = clock["warn_at"]
-            kept[place] = [micros_of(clock["due_at"]), micros_of(warn) if warn else None]
-    _soonest(event, row, kept)
+    for stage, due, warn, met, _, still in event.ticks:
+        if stage in LIGHTED:
+            if met or still:
+                kept.pop(f"{tail}/{stage}", None)
+            else:
+                kept[f"{tail}/{stage}"] = [due, warn]
 
 
-def _soonest(event: Event, row: Row, kept: dict[str, list[int | None]]) -> None:
+def soonest(row: Row, _: Rows) -> None:
+    """Find the clock that is due soonest, and when the first of them turns yellow."""
+    kept: dict[str, list[int | None]] = row["clocks"]
     if not kept:
         row["due_at"] = row["warn_at"] = row["due_stage"] = row["due_stream"] = None
         return
@@ -103,7 +139,7 @@ def _soonest(event: Event, row: Row, kept: dict[str, list[int | None]]) -> None:
     row["due_at"] = kept[place][0]
     row["warn_at"] = min((warn for _, warn in kept.values() if warn), default=None)
     tail, row["due_stage"] = place.split("/")
-    row["due_stream"] = event.stream[:PREFIX] + tail
+    row["due_stream"] = row["id"][:PREFIX] + tail
 
 
 def _matter(event: Event, rows: Rows) -> Row:
@@ -113,13 +149,14 @@ def _matter(event: Event, rows: Rows) -> Row:
         zeros = {"merged": 0, "reopened": 0}
         flags = dict.fromkeys(("suspended", "supervised", "listed", "drill", "imported"), False)
         row = rows.new(BOARD, event.case, report=report_of(event.case), clocks={}, departments={}, **zeros, **flags)
-    _clocks(event, row)
+    if event.ticks:
+        _clocks(event, row)
     return row
 
 
 def touched(event: Event, rows: Rows) -> None:
     """Nothing on the board changes but, perhaps, a clock."""
-    if event.clocks:
+    if event.ticks:
         _matter(event, rows)
 
 
@@ -291,4 +328,5 @@ VIEW = View(
     tables=(BOARD, CONCERNS),
     handles=HANDLES,
     ignores=topics.of("evaluation", "interview", "standing", "person"),
+    settles={BOARD: soonest},
 )

@@ -18,7 +18,7 @@ from domain.kernel import Fact
 from projections import topics
 from projections.events import Event
 from projections.rows import Rows
-from projections.tables import Entity, Row
+from projections.tables import Entity
 from projections.view import Handler, View
 
 CASE_FILE = Entity(
@@ -190,53 +190,57 @@ OPENINGS: dict[type[Fact], str] = {
 """Every event that begins a stream, with the state it begins in; all its fields are taken over."""
 
 
-def _moved(event: Event, row: Row, document: dict[str, Any]) -> None:
-    row["version"] = event.version
-    row["changed_at"] = event.at
-    for clock in event.clocks:
-        document["clocks"][clock["stage"]] = clock
+_ENVELOPE = ("timestamp", "meta", "clocks", "originator_topic")
+"""What every event carries, and a document does not."""
 
 
 def opens(state: str) -> Handler:
     """A handler for the first event of a stream."""
 
     def handler(event: Event, rows: Rows) -> None:
-        document = {"state": state, "at": event["timestamp"], **event.facts, "clocks": {}}
+        document = {"state": state, "at": event["timestamp"], **event.data}
+        for name in _ENVELOPE:
+            document.pop(name, None)
+        document["clocks"] = {clock["stage"]: clock for clock in event.clocks}
         kind = event.topic.partition(".")[0]
-        row = rows.new(CASE_FILE, event.stream, kind=kind, opened_at=event.at, document=document)
-        _moved(event, row, document)
+        rows.new(
+            CASE_FILE, event.stream, kind=kind, version=event.version, opened_at=event.at, changed_at=event.at,
+            document=document,
+        )  # fmt: skip
 
     return handler
 
 
-def _reached(fold: Fold, event: Event, document: dict[str, Any]) -> bool:
-    there = fold.needs is None or event[fold.needs] is not None
-    return fold.state is not None and there and (not fold.since or document["state"] in fold.since)
-
-
 def changes(fold: Fold) -> Handler:
-    """A handler for any later event."""
+    """A handler for any later event. It is asked millions of times over, and so keeps the steps of `fold` at hand."""
+    state, keep, stamp, lists, counts, needs, since, takes, sets = fold
+    seldom = bool(lists or counts or takes or sets)
 
     def handler(event: Event, rows: Rows) -> None:
         row = rows.edit(CASE_FILE, event.stream)
         assert row is not None, f"{event.topic} at {event.ref} comes before the stream was opened"
-        document = row["document"]
-        _moved(event, row, document)
-        if _reached(fold, event, document):
-            document["state"] = fold.state
-        for field in fold.keep:
-            document[field] = event[field]
-        if fold.takes is not None:
-            field, name = fold.takes
-            document[name] = event[field]
-        if fold.stamp is not None:
-            document[fold.stamp] = event["timestamp"]
-        if fold.lists is not None:
-            field, name = fold.lists
-            document.setdefault(name, []).append(event[field])
-        if fold.counts is not None:
-            document[fold.counts] = document.get(fold.counts, 0) + 1
-        document.update(fold.sets)
+        row["version"] = event.version
+        row["changed_at"] = event.at
+        document: dict[str, Any] = row["document"]
+        for clock in event.clocks:
+            document["clocks"][clock["stage"]] = clock
+        data = event.data
+        if state is not None and (not needs or data[needs] is not None) and (not since or document["state"] in since):
+            document["state"] = state
+        for field in keep:
+            document[field] = data[field]
+        if seldom and takes is not None:
+            field, name = takes
+            document[name] = data[field]
+        if stamp is not None:
+            document[stamp] = data["timestamp"]
+        if seldom:
+            if lists is not None:
+                field, name = lists
+                document.setdefault(name, []).append(data[field])
+            if counts is not None:
+                document[counts] = document.get(counts, 0) + 1
+            document.update(sets)
 
     return handler
 

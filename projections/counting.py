@@ -1,56 +1,29 @@
-"""Counting for the timeliness view: its tables, and the handlers that post what each event changes.
+"""Counting for the timeliness view: the handlers that keep, of each subject, what counts about it.
 
-Each report, case, response and evaluation keeps a small document of what counts about it. `indicators.py` says,
-purely, what a document contributes to which indicator on which day; whenever an event changes a document, the
-difference is posted to a counter. A correction, an exemption or a reopening therefore takes back what it must.
+Each report, case, response and evaluation keeps a small document. `indicators.py` says, purely, what a document
+contributes to which indicator on which day, and `posting.py` posts the difference that a change makes. A correction, an
+exemption or a reopening therefore takes back what it must.
 """
 
 from collections.abc import Callable
 from typing import Any
-
-from sqlalchemy import BigInteger, Boolean, Column, String, Text
 
 from domain.kernel import Kind
 from domain.policy.deadlines import Stage
 from projections.board import BOARD
 from projections.events import Event, report_of, sibling
 from projections.inbox import INBOX
-from projections.indicators import TENTHS, contributions
+from projections.indicators import TENTHS
+from projections.posting import SUBJECTS, Posting
 from projections.rows import Rows
-from projections.tables import Counter, Entity, Row
-from projections.times import local_day, micros_of
-from projections.timing import Timing
-
-SUBJECTS = Entity(
-    "timeliness_1_subjects",
-    Column("id", String(36), primary_key=True),
-    Column("document", Text),
-    documents=("document",),
-)
-
-INDICATOR_COUNTS = Counter(
-    "timeliness_1",
-    Column("indicator", Text, primary_key=True),
-    Column("day", String(10), primary_key=True),
-    Column("department", Text, primary_key=True),
-    Column("street", Text, primary_key=True),
-    Column("community", Text, primary_key=True),
-    Column("grid", Text, primary_key=True),
-    Column("item", Text, primary_key=True),
-    Column("kind", Text, primary_key=True),
-    Column("adjustment", Boolean, primary_key=True),
-    Column("numerator", BigInteger),
-    Column("denominator", BigInteger),
-    indexes=(("day",),),
-)
-"""`day` is the local day as YYYY-MM-DD; `adjustment` tells apart what came after the day's month was frozen."""
+from projections.tables import Row
+from projections.times import micros_of
 
 COMMUNITY, GRID = 12, 15
 """How many digits the division codes of a community and of a grid have."""
 
-MARKED = (Stage.SIGNATURE, Stage.ARRIVAL, Stage.DISPOSAL)
-
-Posted = dict[tuple[str, ...], tuple[int, int]]
+MARKED = frozenset((Stage.SIGNATURE, Stage.ARRIVAL, Stage.DISPOSAL))
+"""The clocks of a response that count."""
 
 
 def _place(matter: Row) -> dict[str, str]:
@@ -63,55 +36,27 @@ def _place(matter: Row) -> dict[str, str]:
     }
 
 
-class Counting:
-    """The handlers of the view, with the timing they need."""
+def _mark(event: Event, stage: str) -> list[Any] | None:
+    """The clock of a stage as it counts: due when, met, missed; None where the event did not move it."""
+    for moved, due, _, met, missed, _ in event.ticks:
+        if moved == stage:
+            return [due, met, missed]
+    return None
 
-    def __init__(self, timing: Timing) -> None:
-        self.timing = timing
 
-    # Posting.
+class Counting(Posting):
+    """The handlers of the view."""
 
-    def _posted(self, document: dict[str, Any]) -> Posted:
-        dims = document["dims"]
-        key = (dims["department"], dims["street"], dims["community"], dims["grid"], dims["item"], dims["kind"])
-        posted: Posted = {}
-        for indicator, at, numerator, denominator in contributions(document):
-            place = (indicator, local_day(at, self.timing.zone), *key)
-            there = posted.get(place, (0, 0))
-            posted[place] = (there[0] + numerator, there[1] + denominator)
-        return posted
-
-    def _post(self, event: Event, rows: Rows, before: Posted, after: Posted) -> None:
-        for place in {**before, **after}:
-            old, new = before.get(place, (0, 0)), after.get(place, (0, 0))
-            if old != new:
-                day = place[1]
-                late = event.at > self.timing.freezes_at(int(day[:4]), int(day[5:7]))
-                rows.add(INDICATOR_COUNTS, (*place, late), new[0] - old[0], new[1] - old[1])
-
-    def begin(self, event: Event, rows: Rows, key: str, **document: Any) -> None:
-        """A new subject, and what it counts for at once."""
-        row = rows.new(SUBJECTS, key, document=document)
-        after = row["posted"] = self._posted(document)
-        self._post(event, rows, {}, after)
-
-    def change(self, event: Event, rows: Rows, key: str, **changes: Any) -> None:
-        """Change a subject, and post the difference. A subject that is not known counts nowhere."""
-        row = rows.edit(SUBJECTS, key)
-        if row is None:
-            return
-        document = row["document"]
-        # What was posted is kept beside the row while it stays in memory; otherwise it follows from the document.
-        before = row.get("posted") or self._posted(document)
-        dims = changes.pop("dims", None)
-        document.update(changes)
-        if dims:
-            document["dims"] = document["dims"] | dims
-        after = row["posted"] = self._posted(document)
-        self._post(event, rows, before, after)
+    def change(self, event: Event, rows: Rows, key: str, dims: dict[str, str] | None = None, /, **changes: Any) -> None:
+        """Change a subject; `dims` are the dimensions that change. One that is not known counts nowhere."""
+        document = self.document(event, rows, key)
+        if document is not None:
+            document.update(changes)
+            if dims:
+                document["dims"] = document["dims"] | dims
 
     def known(self, rows: Rows, key: str) -> dict[str, Any]:
-        """The document of a subject, empty where it is not known."""
+        """The document of a subject, to be looked at; empty where it is not known."""
         row = rows.get(SUBJECTS, key)
         return row["document"] if row is not None else {}
 
@@ -141,8 +86,8 @@ class Counting:
 
     def report_filed(self, event: Event, rows: Rows) -> None:
         """A case was filed from it."""
-        triage = [clock for clock in event.clocks if clock["stage"] == Stage.TRIAGE]
-        due = micros_of(triage[0]["due_at"]) if triage else None
+        triage = _mark(event, Stage.TRIAGE)
+        due = triage[0] if triage else None
         self.change(event, rows, event.stream, filed=True, on_time=event["on_time"], triage_due=due)
 
     # Cases.
@@ -152,7 +97,7 @@ class Counting:
         matter = rows.get(BOARD, event.case)
         assert matter is not None
         dims = {"department": "", "item": event["item"], "kind": "", **_place(matter)}
-        self.change(event, rows, report_of(event.case), dims={"item": event["item"], **_place(matter)})
+        self.change(event, rows, report_of(event.case), {"item": event["item"], **_place(matter)})
         self.begin(
             event, rows, event.stream, **{"is": "case"}, void=event["drill"], filed_at=event.at, whistles={},
             closed=False, on_time=False, close_due=None, callback=None, rating=None, responses=[], dims=dims,
@@ -164,12 +109,12 @@ class Counting:
         keys = [report_of(event.case), event.case, *responses_of_case]
         keys += [sibling(key, Kind.EVALUATION) for key in responses_of_case]
         for key in keys:
-            self.change(event, rows, key, dims={"street": event["street"]})
+            self.change(event, rows, key, {"street": event["street"]})
 
     def corrected(self, event: Event, rows: Rows) -> None:
         """The item was put right."""
         for key in (report_of(event.case), event.case):
-            self.change(event, rows, key, dims={"item": event["item"]})
+            self.change(event, rows, key, {"item": event["item"]})
 
     def cancelled(self, event: Event, rows: Rows) -> None:
         """Counts nowhere any more."""
@@ -179,17 +124,17 @@ class Counting:
     def closed(self, event: Event, rows: Rows) -> None:
         """Closed, and by when it should have been; an imported case may have had no time to be closed by."""
         due = micros_of(event["due_to_close"]) if event["due_to_close"] else None
-        callback = self._mark(event, Stage.CALLBACK)
-        changes = {"closed": True, "on_time": event["on_time"], "close_due": due}
+        callback = _mark(event, Stage.CALLBACK)
+        changes = {"closed": True, "closed_at": event.at, "on_time": event["on_time"], "close_due": due}
         self.change(event, rows, event.case, callback=callback, **changes)
 
     def reopened(self, event: Event, rows: Rows) -> None:
         """Not closed any more; whether it will be in time is open."""
-        self.change(event, rows, event.case, closed=False, on_time=False, close_due=None)
+        self.change(event, rows, event.case, closed=False, closed_at=None, on_time=False, close_due=None)
 
     def rated(self, event: Event, rows: Rows) -> None:
         """The reporter was called back. One who could not be reached said nothing about the matter."""
-        callback = self._mark(event, Stage.CALLBACK)
+        callback = _mark(event, Stage.CALLBACK)
         due = callback[0] if callback else event.at
         reached = event["satisfaction"] != "unreachable"
         rating = [due, event["satisfaction"] == "satisfied", event["resolved"] is True] if reached else None
@@ -197,12 +142,12 @@ class Counting:
 
     def callback_missed(self, event: Event, rows: Rows) -> None:
         """Nobody called back in time."""
-        self.change(event, rows, event.case, callback=self._mark(event, Stage.CALLBACK))
+        self.change(event, rows, event.case, callback=_mark(event, Stage.CALLBACK))
 
     def whistled(self, event: Event, rows: Rows) -> None:
         """One more whistle."""
         blown = {**self.known(rows, event.case).get("whistles", {}), event.stream: event.at}
-        self.change(event, rows, event.case, whistles=blown, dims={"kind": event["kind"]})
+        self.change(event, rows, event.case, {"kind": event["kind"]}, whistles=blown)
 
     def unwhistled(self, event: Event, rows: Rows) -> None:
         """A whistle that was withdrawn or cancelled counts nowhere."""
@@ -212,19 +157,14 @@ class Counting:
 
     # Responses.
 
-    def _mark(self, event: Event, stage: str) -> list[Any] | None:
-        for clock in event.clocks:
-            if clock["stage"] == stage:
-                return [micros_of(clock["due_at"]), clock["met_at"] is not None, clock["missed_at"] is not None]
-        return None
-
     def response(self, event: Event, rows: Rows, **changes: Any) -> None:
         """Change the response of the event's stream, its clocks as they stand now."""
-        moved = {stage.value: mark for stage in MARKED if (mark := self._mark(event, stage))}
-        if moved:
-            changes["marks"] = {**self.known(rows, event.stream).get("marks", {}), **moved}
-        if changes:
-            self.change(event, rows, event.stream, **changes)
+        moved = {stage: [due, met, missed] for stage, due, _, met, missed, _ in event.ticks if stage in MARKED}
+        if moved or changes:
+            document = self.document(event, rows, event.stream)
+            if document is not None:
+                document["marks"].update(moved)
+                document.update(changes)
 
     def dispatched(self, event: Event, rows: Rows) -> None:
         """A response; the department that leads answers for the case."""
@@ -233,7 +173,7 @@ class Counting:
         where = _place(matter)
         kind = event["kind"] or "direct"
         dims = {"department": event["department"], "item": event["item"], "kind": kind, **where}
-        marks = {stage.value: mark for stage in MARKED if (mark := self._mark(event, stage))}
+        marks = {stage: [due, met, missed] for stage, due, _, met, missed, _ in event.ticks if stage in MARKED}
         flags = dict.fromkeys(("upheld", "suspended", "extended", "reopened"), False)
         self.begin(
             event, rows, event.stream, **{"is": "response"}, void=event["drill"], at=event.at, released=None,
@@ -241,7 +181,7 @@ class Counting:
         )  # fmt: skip
         called = [*self.known(rows, event.case).get("responses", []), event.stream]
         lead = {"department": matter["lead"] or "", "kind": kind}
-        self.change(event, rows, event.case, responses=called, dims=lead)
+        self.change(event, rows, event.case, lead, responses=called)
 
     def touched(self, event: Event, rows: Rows) -> None:
         """A clock of the response may have been met, missed or moved."""
@@ -264,13 +204,14 @@ class Counting:
 
     def recomputed(self, event: Event, rows: Rows) -> None:
         """The item was put right, and DISPOSAL computed anew."""
-        self.response(event, rows, dims={"item": event["item"]})
+        self.response(event, rows)
+        self.change(event, rows, event.stream, {"item": event["item"]})
 
     def lead_changed(self, event: Event, rows: Rows) -> None:
         """Another department answers for the case."""
         matter = rows.get(BOARD, event.case)
         if matter is not None:
-            self.change(event, rows, event.case, dims={"department": matter["lead"] or ""})
+            self.change(event, rows, event.case, {"department": matter["lead"] or ""})
 
     def verified(self, event: Event, rows: Rows) -> None:
         """Done. Once every response is, nothing but its closing is missing from the case."""

@@ -4,10 +4,11 @@ One row per stream and kind: a running clock under its stage's name, or a moment
 than missed: `warn_` and a stage, `arrival_reminder`, `written_criticism`.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Collection
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Connection, String, Text, func, select
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, String, Text, func, select
 
 from domain.dispatch.facts import response as responses
 from domain.policy.deadlines import Stage
@@ -28,8 +29,10 @@ DUE = Keyed(
     indexes=(("fire_at", "stream", "kind"),),
 )
 
-WARNED = (Stage.SIGNATURE, Stage.ARRIVAL, Stage.DISPOSAL)
-"""The clocks for which the department is urged when they turn yellow."""
+WARNED = {str(stage): f"warn_{stage}" for stage in (Stage.SIGNATURE, Stage.ARRIVAL, Stage.DISPOSAL)}
+"""The clocks for which the department is urged when they turn yellow, and the kind of row that says when."""
+
+RETURN = str(Stage.RETURN)
 
 ARRIVAL_REMINDER = "arrival_reminder"
 WRITTEN_CRITICISM = "written_criticism"
@@ -39,25 +42,24 @@ _ENDED = ("released", "defaulted", "verified")
 
 def clocks_moved(event: Event, rows: Rows) -> None:
     """Put a row for each clock that runs, drop it for each that does not. RETURN is a window and never fires."""
-    for clock in event.clocks:
-        stage = clock["stage"]
-        if stage == Stage.RETURN:
+    for stage, due, warn, met, missed, still in event.ticks:
+        if stage == RETURN:
             continue
-        if clock["met_at"] or clock["missed_at"] or clock["stopped_at"] or clock["paused_at"]:
+        if met or missed or still:
             rows.drop(DUE, event.stream, stage)
             if stage in WARNED:
-                rows.drop(DUE, event.stream, f"warn_{stage}")
+                rows.drop(DUE, event.stream, WARNED[stage])
         else:
-            rows.put(DUE, event.stream, stage, micros_of(clock["due_at"]), event.case)
-            if stage in WARNED and clock["warn_at"]:
-                _warn(event, rows, stage, micros_of(clock["warn_at"]))
+            rows.put(DUE, event.stream, stage, due, event.case)
+            if warn and stage in WARNED:
+                _warn(event, rows, stage, warn)
 
 
 def _warn(event: Event, rows: Rows, stage: str, at: int) -> None:
     """The clock turns yellow at `at`; the department is urged once for it."""
     row = rows.get(INBOX, event.stream)
     if row is not None and stage not in row["warned"]:
-        rows.put(DUE, event.stream, f"warn_{stage}", at, event.case)
+        rows.put(DUE, event.stream, WARNED[stage], at, event.case)
 
 
 def _arrival_reminder(event: Event, rows: Rows, row: Row) -> None:
@@ -146,19 +148,37 @@ class Due(NamedTuple):
     case_id: UUID
 
 
-def next_due(db: Connection, until: int, limit: int, *, inclusive: bool = True) -> list[Due]:
-    """What fires at or before `until` (microseconds; before it only, where not `inclusive`), oldest first."""
+SHARDS = "0123456789abcdef"
+"""The due rows fall into sixteen shards by one hexadecimal digit of the stream's id, which is random in every kind of
+id. All streams of a case share it, so that one case's timers fire in one place and not in each other's way."""
+
+_SHARD_DIGIT = func.substr(DUE.table.c.stream, 18, 1)
+
+
+def next_due(
+    db: Connection, until: int, limit: int, *, inclusive: bool = True, shards: Collection[str] | None = None
+) -> list[Due]:
+    """What fires at or before `until` (microseconds; before it only, where not `inclusive`), oldest first.
+
+    `shards` narrows it to those shards; None stands for all.
+    """
     column = DUE.table.c
     reached = column.fire_at <= until if inclusive else column.fire_at < until
-    query = select(column.fire_at, column.stream, column.kind, column.case_id).where(reached)
+    query = select(column.fire_at, column.stream, column.kind, column.case_id).where(reached, *_within(shards))
     rows = db.execute(query.order_by(column.fire_at, column.stream, column.kind).limit(limit))
     return [Due(fire_at, UUID(stream), kind, UUID(case)) for fire_at, stream, kind, case in rows]
 
 
-def earliest(db: Connection, after: int | None = None) -> int | None:
+def earliest(db: Connection, after: int | None = None, shards: Collection[str] | None = None) -> int | None:
     """When something fires next (microseconds since the epoch), later than `after` where given; None for never."""
-    query: Any = select(func.min(DUE.table.c.fire_at))
+    column = DUE.table.c
+    query = select(column.fire_at).where(*_within(shards))
     if after is not None:
-        query = query.where(DUE.table.c.fire_at > after)
-    found: int | None = db.execute(query).scalar_one_or_none()
+        query = query.where(column.fire_at > after)
+    # Ordered and limited rather than min(): with a shard's filter, only this is sure to walk the index.
+    found: int | None = db.execute(query.order_by(column.fire_at, column.stream, column.kind).limit(1)).scalar()
     return found
+
+
+def _within(shards: Collection[str] | None) -> list[ColumnElement[bool]]:
+    return [] if shards is None else [_SHARD_DIGIT.in_(sorted(shards))]

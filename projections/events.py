@@ -4,6 +4,7 @@ Views do not build the domain's models: folding needs a few fields of each event
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 import orjson
@@ -33,21 +34,34 @@ class Log(Protocol):
         """Wait, `timeout` seconds at most, until the log has grown beyond `position`."""
 
 
+Tick = tuple[str, int, int | None, bool, bool, bool]
+"""A clock as views look at it: its stage; when it is due and when it turns yellow (microseconds since the epoch);
+whether it was met, whether it was missed, and whether it stands still (stopped for good or paused)."""
+
+
 class Event:
-    """One event. `stream`, `case` and ids in `data` are text with dashes; `at` is in microseconds since the epoch."""
+    """One event. `stream`, `case` and ids in `data` are text with dashes; `at` is in microseconds since the epoch.
 
-    __slots__ = ("at", "case", "clocks", "data", "meta", "position", "stream", "topic", "version")
+    `clocks` are the clocks that it started, moved or ended, as they are written; `ticks` are the same, read once for
+    all views.
+    """
 
-    def __init__(self, position: int, stream: str, version: int, topic: str, data: dict[str, Any]) -> None:
-        self.position = position
-        self.stream = stream
-        self.version = version
+    __slots__ = ("at", "case", "clocks", "data", "meta", "position", "stream", "ticks", "topic", "version")
+
+    def __init__(self, raw: RawEvent) -> None:
+        """Read a stored event, brought to today's form. Raises where the JSON is broken or lacks time or meta."""
+        self.position, identity, self.version, topic, state = raw
         self.topic = topic
+        data: dict[str, Any] = orjson.loads(state)
         self.data = data
-        self.at: int = micros_of(data["timestamp"])
+        if topic in _UPCAST:
+            _brought_up(topic, data)
+        self.at = micros_of(data["timestamp"])
         self.meta: dict[str, Any] = data["meta"]
-        self.clocks: list[dict[str, Any]] = data.get("clocks") or []
-        self.case = stream[:PREFIX] + _CASE_TAIL
+        self.stream, self.case = _named(identity)
+        clocks: list[dict[str, Any]] = data.get("clocks") or []
+        self.clocks = clocks
+        self.ticks: list[Tick] = [_tick(clock) for clock in clocks] if clocks else []
 
     def __getitem__(self, field: str) -> Any:
         return self.data[field]
@@ -62,19 +76,43 @@ class Event:
         """The event's own fields, without what every event carries."""
         return {name: value for name, value in self.data.items() if name not in _ENVELOPE}
 
+    @property
+    def rules(self) -> list[list[str]]:
+        """[stage, rule, policy, calendar, due] of each clock that the event moved."""
+        return [[clock[name] for name in ("stage", "rule", "policy", "calendar", "due_at")] for clock in self.clocks]
+
+
+@lru_cache(maxsize=1 << 14)
+def _named(identity: bytes) -> tuple[str, str]:
+    """A stream's id and its case's as text. Events of a stream lie near each other: hence the cache."""
+    stream = dashed(identity)
+    return stream, case_of(stream)
+
+
+def _tick(clock: dict[str, Any]) -> Tick:
+    warn = clock["warn_at"]
+    return (
+        clock["stage"],
+        micros_of(clock["due_at"]),
+        micros_of(warn) if warn else None,
+        clock["met_at"] is not None,
+        clock["missed_at"] is not None,
+        clock["stopped_at"] is not None or clock["paused_at"] is not None,
+    )
+
 
 _UPCAST = {topic: fact for topic, fact in FACTS.items() if getattr(fact, "class_version", 1) > 1}
 
 
+def _brought_up(topic: str, data: dict[str, Any]) -> None:
+    fact: Any = _UPCAST[topic]
+    for step in range(data.pop("class_version", 1), fact.class_version):
+        getattr(fact, f"upcast_v{step}_v{step + 1}")(data)
+
+
 def decode(raw: RawEvent) -> Event:
-    """Read a stored event, brought to today's form. Raises where the JSON is broken or lacks time or meta."""
-    position, stream, version, topic, state = raw
-    data = orjson.loads(state)
-    if topic in _UPCAST:
-        fact: Any = _UPCAST[topic]
-        for step in range(data.pop("class_version", 1), fact.class_version):
-            getattr(fact, f"upcast_v{step}_v{step + 1}")(data)
-    return Event(position, dashed(stream), version, topic, data)
+    """A stored event as views see it, decoded once for all of them. Raises as `Event` does."""
+    return Event(raw)
 
 
 def dashed(stream: bytes) -> str:

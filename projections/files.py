@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, or_, select
 from domain.kernel import Kind, case_of
 from projections.case_file import CASE_FILE
 from projections.events import PREFIX
-from projections.history import HISTORY
+from projections.history import HISTORY, Stored, told
 from projections.notices import NOTICES
 from projections.tables import ViewTable
 
@@ -67,16 +67,24 @@ def evaluation_of(parts: list[Part], response: UUID) -> Part | None:
     return next((each for each in sheets if each.id.int & 0xFFFFFF == ordinal), None)
 
 
-def timeline(db: Connection, member: UUID, as_of: int | None = None, limit: int = LONGEST) -> list[dict[str, Any]]:
+def timeline(
+    db: Connection, log: Stored, member: UUID, as_of: int | None = None, limit: int = LONGEST
+) -> list[dict[str, Any]]:
     """What happened in the case, in order, up to a moment (microseconds) where given: rows of the history.
 
-    `rules` and `facts` are values, times are microseconds since the epoch.
+    Each has the event's `facts` and `rules` besides, [stage, rule, policy, calendar, due] for each clock that it moved,
+    from the log itself. Times are microseconds since the epoch.
     """
     column = HISTORY.table.c
     query = select(HISTORY.table).where(column.case_id == str(case_of(member)))
     if as_of is not None:
         query = query.where(column.at <= as_of)
-    return _rows(db, query.order_by(column.position).limit(limit), HISTORY, ("rules", "facts"))
+    rows = _rows(db, query.order_by(column.position).limit(limit), HISTORY)
+    events = told(log, [row["position"] for row in rows])
+    for row in rows:
+        event = events.get(row["position"])
+        row["rules"], row["facts"] = ([], {}) if event is None else (event.rules, event.facts)
+    return rows
 
 
 def notices(db: Connection, member: UUID | None = None, limit: int = LONGEST) -> list[dict[str, Any]]:
@@ -85,15 +93,11 @@ def notices(db: Connection, member: UUID | None = None, limit: int = LONGEST) ->
     query = select(NOTICES.table)
     if member is not None:
         query = query.where(or_(column.case_id == str(case_of(member)), column.about == str(member)))
-    return _rows(db, query.order_by(column.position, column.ordinal).limit(limit), NOTICES, ())
+    return _rows(db, query.order_by(column.position, column.ordinal).limit(limit), NOTICES)
 
 
-def _rows(db: Connection, query: Select[Any], view: ViewTable, documents: tuple[str, ...]) -> list[dict[str, Any]]:
-    rows = [dict(zip(view.columns, row, strict=True)) for row in db.execute(query)]
-    for row in rows:
-        for name in documents:
-            row[name] = orjson.loads(row[name])
-    return rows
+def _rows(db: Connection, query: Select[Any], view: ViewTable) -> list[dict[str, Any]]:
+    return [dict(zip(view.columns, row, strict=True)) for row in db.execute(query)]
 
 
 def _part(row: Row[Any]) -> Part:

@@ -4,7 +4,7 @@ import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from projections.events import Event, case_of, dashed, decode
+from projections.events import Event, case_of, dashed
 from projections.rows import Rows
 from projections.view import Handler, View
 from store.recorder import RawEvent
@@ -41,33 +41,35 @@ class Folder:
 
     def __init__(self, views: Iterable[View]) -> None:
         self._views = tuple(views)
-        self._handlers: dict[str, tuple[tuple[str, Handler], ...]] = {}
-        for topic in {topic for view in self._views for topic in (*view.handles, *view.ignores)}:
-            found = ((view.name, view.handles[topic]) for view in self._views if topic in view.handles)
-            self._handlers[topic] = tuple(found)
+        topics = {topic for view in self._views for topic in (*view.handles, *view.ignores)}
+        self._handlers: dict[str, tuple[Handler, ...]] = {
+            topic: tuple(view.handles[topic] for view in self._views if topic in view.handles) for topic in topics
+        }
 
     def fold(self, raws: Iterable[RawEvent], rows: Rows) -> None:
         """Fold events in order. Raises PoisonError at the first that fails; the rows are half changed then."""
+        handlers, enter = self._handlers, rows.enter
         for raw in raws:
-            self._one(raw, rows)
+            handler = None
+            try:
+                event = Event(raw)
+                topic = event.topic
+                enter(event.case, begins=topic == FIRST and event.version == 1)
+                for handler in handlers[topic]:
+                    handler(event, rows)
+            except Exception as cause:
+                # Whatever is wrong with one event must not stop the others; the projector puts its case aside.
+                raise PoisonError(raw, self._blamed(raw[3], handler), cause) from cause
 
-    def _one(self, raw: RawEvent, rows: Rows) -> None:
-        blamed = "any view"
-        try:
-            event = decode(raw)
-            if event.topic == FIRST and event.version == 1:
-                rows.begin_case(event.case)
-            for blamed, handler in self._handlers[event.topic]:  # noqa: B007 - named where the handler fails
-                handler(event, rows)
-        except Exception as cause:
-            # Whatever is wrong with one event must not stop the others; the projector puts its case aside.
-            raise PoisonError(raw, blamed, cause) from cause
+    def _blamed(self, topic: str, handler: Handler | None) -> str:
+        named = (view.name for view in self._views if handler is not None and view.handles.get(topic) is handler)
+        return next(named, "any view")
 
 
 def case_keys(raw: RawEvent) -> tuple[str, ...]:
     """The cases that an event belongs to: the one its meta names, and the one its stream's id tells."""
     try:
-        event: Event = decode(raw)
+        event = Event(raw)
     except Exception:  # noqa: BLE001 - an event that cannot be read still belongs to the case of its stream
         return (case_of(dashed(raw[1])),)
     named = event.meta.get("case_id")

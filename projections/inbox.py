@@ -16,9 +16,15 @@ from projections import board, topics
 from projections.board import BOARD
 from projections.events import Event, sibling
 from projections.rows import Rows
-from projections.tables import Entity, Row
+from projections.tables import Entity, Indexed, Row
 from projections.times import micros_of, optional_micros
 from projections.view import Handler, View
+
+RUNNING = (
+    "department", "next_due", "id", "next_warn", "jurisdiction", "state", "part", "kind", "urgency", "item",
+    "street", "paused", "evaluation_state", "dispatched_at", "drill",
+)  # fmt: skip
+"""Every column that may be asked of what has a running clock; the index of these rows holds them all."""
 
 INBOX = Entity(
     "inbox_1",
@@ -69,7 +75,20 @@ INBOX = Entity(
     Column("score", Float),
     Column("outcome", Text),
     Column("clocks", Text),
-    indexes=(("department", "state", "next_due"), ("jurisdiction", "state")),
+    indexes=(
+        # What waits for a department, soonest first, with every column that may be asked for, so that each filter and
+        # the dashboard are answered from it alone.
+        Indexed(
+            RUNNING,
+            where="next_due IS NOT NULL",
+            name="due",
+            whole=True,
+        ),
+        # All responses, and those of one department or one place, latest first.
+        ("department", "dispatched_at", "id"),
+        ("jurisdiction", "dispatched_at", "id"),
+        ("dispatched_at", "id"),
+    ),
     documents=("warned", "clocks"),
 )
 """`missed_before` is a disposal missed in a round before a reopening. `reminder` is the latest reminder's reference.
@@ -80,25 +99,29 @@ INBOX = Entity(
 OWN = frozenset((Stage.SIGNATURE, Stage.ARRIVAL, Stage.DISPOSAL, Stage.REMINDER_LIMIT))
 """The clocks that wait for the department itself."""
 
-MARKED = frozenset((Stage.SIGNATURE, Stage.ARRIVAL, Stage.DISPOSAL))
-"""The clocks whose due time and miss stand in the row."""
+MARKED = {str(stage): (f"{stage}_due", f"{stage}_missed") for stage in (Stage.SIGNATURE, Stage.ARRIVAL, Stage.DISPOSAL)}
+"""The clocks whose due time and miss stand in the row, and the columns for them."""
 
 
 def keep_clocks(event: Event, row: Row) -> None:
     """Take over the clocks that the event moved."""
     waiting: dict[str, list[int | None]] = row["clocks"]
-    for clock in event.clocks:
-        stage = clock["stage"]
-        due = micros_of(clock["due_at"])
+    for stage, due, warn, met, missed, still in event.ticks:
         if stage in MARKED:
-            row[f"{stage}_due"] = due
-            row[f"{stage}_missed"] = clock["missed_at"] is not None
+            due_at, is_missed = MARKED[stage]
+            row[due_at] = due
+            row[is_missed] = missed
         if stage in OWN:
-            if clock["met_at"] or clock["stopped_at"] or clock["paused_at"]:
+            if met or still:
                 waiting.pop(stage, None)
             else:
-                waiting[stage] = [due, optional_micros(clock["warn_at"])]
+                waiting[stage] = [due, warn]
     row["disposal_missed"] = row["disposal_missed"] or row["missed_before"]
+
+
+def soonest(row: Row, _: Rows) -> None:
+    """Find the clock that is due soonest."""
+    waiting: dict[str, list[int | None]] = row["clocks"]
     stage = min(waiting, key=lambda each: (waiting[each][0], each), default=None)
     row["next_stage"] = stage
     row["next_due"], row["next_warn"] = waiting[stage] if stage else (None, None)
@@ -108,14 +131,14 @@ def _response(event: Event, rows: Rows) -> Row:
     """The response's row, with the event's clocks. A response is always dispatched before anything else happens."""
     row = rows.edit(INBOX, event.stream)
     assert row is not None, f"{event.topic} at {event.ref} comes before the response was dispatched"
-    if event.clocks:
+    if event.ticks:
         keep_clocks(event, row)
     return row
 
 
 def touched(event: Event, rows: Rows) -> None:
     """Nothing changes but, perhaps, a clock."""
-    if event.clocks:
+    if event.ticks:
         _response(event, rows)
 
 
@@ -327,4 +350,5 @@ VIEW = View(
     handles=HANDLES,
     ignores=IGNORES,
     reads=(board.VIEW,),
+    settles={INBOX: soonest},
 )

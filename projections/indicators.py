@@ -27,6 +27,9 @@ INDICATORS = (
 )  # fmt: skip
 """Every indicator, in the order of a bulletin."""
 
+CLOSED_CASES = "closed_cases"
+"""How many cases were closed, on the day that they were: no rate, and in no bulletin, but on the dashboard."""
+
 TENTHS = 10
 """Scores have one decimal and are summed in tenths, so that sums are exact in whatever order they are made."""
 
@@ -66,6 +69,8 @@ def of_case(case: Document) -> Iterator[Contribution]:
     if case["close_due"] is not None:
         yield "closing_rate", case["close_due"], int(case["closed"]), 1
         yield "closing_on_time_rate", case["close_due"], int(case["closed"] and case["on_time"]), 1
+    if case.get("closed_at") is not None:
+        yield CLOSED_CASES, case["closed_at"], 1, 1
     if case["callback"] is not None:
         callback = Mark(*case["callback"])
         if callback.counts:

@@ -52,9 +52,9 @@ LADDER = Keyed(
 def _interview(event: Event, rows: Rows) -> Row:
     row = rows.edit(INTERVIEWS, event.stream)
     assert row is not None, f"{event.topic} at {event.ref} comes before the interview was opened"
-    for clock in event.clocks:
-        if clock["stage"] == Stage.INTERVIEW_LIMIT:
-            row["limit_due"] = micros_of(clock["due_at"])
+    for stage, due, *_ in event.ticks:
+        if stage == Stage.INTERVIEW_LIMIT:
+            row["limit_due"] = due
     return row
 
 

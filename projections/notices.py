@@ -21,13 +21,13 @@ from projections.events import Event, case_of, sibling
 from projections.inbox import INBOX
 from projections.interviews import INTERVIEWS
 from projections.rows import Rows
-from projections.tables import Append
+from projections.tables import POSITION, Append
 from projections.times import micros_of
 from projections.view import Handler, View
 
 NOTICES = Append(
     "notices_1",
-    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("position", POSITION, primary_key=True, autoincrement=False),
     Column("ordinal", Integer, primary_key=True, autoincrement=False),
     Column("at", BigInteger),
     Column("kind", Text),
@@ -51,15 +51,14 @@ def _sent(event: Event, rows: Rows, kind: str, to: Iterable[tuple[str, str]], at
     """Add one notice per recipient, unless the event was imported."""
     if event.meta["imported"]:
         return
+    # A department's standing belongs to no case; the response that made the difference does. Drills never move it.
+    standing = event.topic.startswith("standing.")
+    matter = None if standing else rows.get(BOARD, event.case)
+    drill, told_at = bool(matter and matter["drill"]), event.at if at is None else at
     # One event says one thing to one recipient about one stream, however it came about.
     for ordinal, (recipient, about) in enumerate(dict.fromkeys(to)):
-        # A department's standing belongs to no case; the response that made the difference does.
-        case = case_of(about) if event.topic.startswith("standing.") else event.case
-        matter = rows.get(BOARD, case)
-        drill = bool(matter and matter["drill"])
-        rows.append(
-            NOTICES, event.position, ordinal, event.at if at is None else at, kind, recipient, about, case, drill
-        )
+        case = case_of(about) if standing else event.case
+        rows.append(NOTICES, event.position, ordinal, told_at, kind, recipient, about, case, drill)
 
 
 def department(event: Event, rows: Rows) -> list[tuple[str, str]]:

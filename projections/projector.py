@@ -1,48 +1,57 @@
 """The live projector: follows the log in batches, and puts a case aside rather than stop for it.
 
-One projector leads a views' database. Rows and positions are written in one transaction, so a death at any moment
-loses and repeats nothing. What cannot be folded is tried once more alone and then parked with its whole case: the
-case's later events wait behind it, an alarm is raised, and every other case goes on.
+One projector leads a views' database; others stand by and take over when it is gone. Rows and positions are written in
+one transaction, so a death at any moment loses and repeats nothing. What cannot be folded is tried once more alone and
+then parked with its whole case: the case's later events wait behind it, an alarm is raised, and every other case goes
+on.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import structlog
-from sqlalchemy import Connection, func, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from projections.events import Log
-from projections.folding import Folder, PoisonError, case_keys, undisturbed
-from projections.rebuilding import rebuild
-from projections.rows import Rows
-from projections.storage import PARKED, TableSet, ViewStore
+from projections.folding import PoisonError, case_keys
+from projections.live import Live
+from projections.parking import (
+    Parked,
+    answer,
+    ask,
+    parked_cases,
+    positions_of,
+    put_aside,
+    take_back,
+    waiting_cases,
+)
+from projections.physical import TableSet
+from projections.rebuilding import Progress, ViewMaker, rebuild
+from projections.storage import ViewStore
 from projections.view import View, closure
+from store.errors import StoreError
 from store.recorder import RawEvent
+
+__all__ = ["BATCH", "POLL_SECONDS", "Parked", "Projector", "parked_cases"]
 
 BATCH = 5000
 """How many events are folded in one transaction at most."""
 
-CACHED_CASES = 20_000
-"""How many cases' rows are kept in memory between batches; beyond that all are given back."""
-
 POLL_SECONDS = 1.0
 """How long to sleep at most when nothing is new. A write in this process wakes the projector at once."""
 
+STANDBY_SECONDS = 1.0
+"""How often a projector that stands by tries to take over."""
+
+ANSWER_SECONDS = 60.0
+"""How long somebody who asked the leader to fold parked cases again waits for it."""
+
+_TROUBLE = (OperationalError, StoreError, ConnectionError)
+
 log = structlog.get_logger(__name__)
-
-
-class Parked(NamedTuple):
-    """A case that was put aside: why, from which position on, and how many of its events wait."""
-
-    case_id: str
-    position: int
-    topic: str
-    error: str
-    waiting: int
 
 
 @dataclass(frozen=True)
@@ -66,36 +75,52 @@ class Projector:
         *,
         batch: int = BATCH,
         poll_seconds: float = POLL_SECONDS,
+        again: ViewMaker | None = None,
     ) -> None:
-        """`batch` is how many events one transaction folds, `poll_seconds` how long it sleeps without a hint."""
+        """`batch` is how many events one transaction folds, `poll_seconds` how long it sleeps without a hint.
+
+        `again` makes the same views in another process, where a rebuild may use several.
+        """
         self.source = source
         self.store = store
         self.views = closure(views)
         self._alarm = alarm
         self._batch, self._poll_seconds = batch, poll_seconds
-        self._folder = Folder(self.views)
+        self._again = again
         self._tables = TableSet(self.views)
-        self._rows = Rows(self._tables.entities)
+        self._live = Live(store, self._tables)
         self._folding = threading.RLock()
         self._moved = threading.Condition()
         self._position = 0
         self._generations: list[int] = []
-        self._start()
+        self._asked: list[str] = []
+        self._ready = False
+        self._leads = False
+        # Where others may lead, what is left over is theirs until this one does.
+        store.prepare(self.views, tidy=not store.backend.shared)
+        if not store.backend.shared:
+            self._get_ready()
 
-    def _start(self) -> None:
+    def _get_ready(self) -> None:
         """Make the database ready. Views that lag behind the others, such as new ones, are folded beside them."""
         self.store.prepare(self.views)
         with self.store.reading() as db:
-            positions = {view: position for view, position, _ in self.store.positions(db)}
+            positions = {place.view: place.position for place in self.store.positions(db)}
         behind = [view for view in self.views if positions[view.name] < max(positions.values())]
         if behind:
             self.rebuild(behind)
         self._position = max(positions.values(), default=0)
+        self._ready = True
 
     @property
     def position(self) -> int:
         """Up to which position of the log the views are folded."""
         return self._position
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process led the views in its last turn; others stand by."""
+        return self._leads
 
     @property
     def rows_written(self) -> int:
@@ -114,15 +139,33 @@ class Projector:
         return self._position
 
     def run(self, stop: threading.Event) -> None:
-        """Follow the log until told to stop."""
-        while not stop.is_set():
-            try:
-                if not self.step():
-                    self.source.wait(self._position, self._poll_seconds)
-            except OperationalError as problem:
-                # Another process holds the database, or the disk is full: nothing is lost, so try again.
-                log.warning("views cannot be written for now", problem=str(problem.orig))
-                stop.wait(self._poll_seconds)
+        """Lead and follow the log, or stand by while another does, until told to stop."""
+        leads = False
+        try:
+            while not stop.is_set():
+                try:
+                    leads = self._leads = self._turn(stop, leads=leads)
+                except _TROUBLE as problem:
+                    # Out of reach, or its disk is full: nothing is lost, so try again.
+                    log.warning("views cannot be written for now", problem=str(getattr(problem, "orig", problem)))
+                    stop.wait(self._poll_seconds)
+        finally:
+            self._leads = False
+            self.store.backend.step_down()
+
+    def _turn(self, stop: threading.Event, *, leads: bool) -> bool:
+        """One batch, or one wait; answers whether this process leads."""
+        if not self.store.backend.try_to_lead():
+            self._look()
+            stop.wait(STANDBY_SECONDS)
+            return False
+        if not leads:
+            log.info("leading the views")
+            if self.store.backend.shared:
+                self._get_ready()
+        if not self.step():
+            self.source.wait(self._position, self._poll_seconds)
+        return True
 
     def wait_for(self, position: int, timeout: float) -> bool:
         """Wait at most `timeout` seconds until the views have reached a position; whether they have."""
@@ -132,10 +175,12 @@ class Projector:
     def step(self, limit: int | None = None) -> int:
         """Fold one batch, `limit` events at most; answers how many events it moved past."""
         with self._folding:
-            try:
-                return self._fold(limit or self._batch)
-            except PoisonError as poison:
-                return self._around(poison)
+            if not self._ready:
+                self._get_ready()
+            moved = self._narrowed(limit or self._batch)
+            for case in self._asked:
+                self._retry(case)
+            return moved
 
     def parked(self) -> list[Parked]:
         """The cases that were put aside."""
@@ -143,64 +188,61 @@ class Projector:
             return parked_cases(db)
 
     def retry_parked(self) -> int:
-        """Fold parked cases again, after a repair; answers how many are well now. The others stay parked."""
+        """Fold parked cases again, after a repair; answers how many are well now. The others stay parked.
+
+        Where another process leads, it is asked to, and has a minute to answer.
+        """
+        if self.store.backend.shared and not self.store.backend.try_to_lead():
+            return self._ask()
         with self._folding:
+            if not self._ready:
+                self._get_ready()
             return sum(self._retry(case.case_id) for case in self.parked())
 
-    def rebuild(self, views: Iterable[View] | None = None) -> int:
+    def rebuild(self, views: Iterable[View] | None = None, progress: Progress | None = None) -> int:
         """Fold views afresh beside the live ones and swap them in; answers the position. See `rebuilding`."""
-        with self._folding:
-            position = rebuild(self.source, self.store, self.views if views is None else views)
-            self._rows.forget()
-            return position
+        chosen = self.views if views is None else views
+        return rebuild(self.source, self.store, chosen, progress, again=self._again)
+
+    def _narrowed(self, limit: int) -> int:
+        """Fold a batch. Where it fails, an ever smaller one, until the event is found that is to blame."""
+        try:
+            return self._fold(limit)
+        except PoisonError as poison:
+            return self._around(poison)
+        except (DataError, IntegrityError) as refused:
+            # The database refuses a value that some event holds.
+            if limit > 1:
+                return self._narrowed(limit // 2)
+            self._park(self.source.raw(self._position, 1)[0], refused)
+            return 1
 
     def _fold(self, limit: int) -> int:
-        with self._writing() as db:
+        with self._live.writing() as db:
             batch = self._next(db, limit)
             if batch.raws or batch.aside:
-                self._put(db, batch.raws)
+                self._live.put(db, batch.raws)
                 for raw, case in batch.aside:
-                    self._aside(db, raw, case, None)
+                    put_aside(db, raw, case, None)
                 self.store.move(db, self.views, batch.position)
         self._reached(batch.position)
         return len(batch.raws) + len(batch.aside)
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """A transaction that folds. What is changed in memory is taken for stored only once it is."""
-        try:
-            with self.store.writing() as db:
-                yield db
-        except BaseException:
-            self._rows.forget()
-            raise
-        if self._rows.cases > CACHED_CASES:
-            self._rows.forget()
-        else:
-            self._rows.settle()
-
-    def _put(self, db: Connection, raws: Iterable[RawEvent]) -> None:
-        """Fold events and write what they changed."""
-        self._rows.loader = self._tables.loader(db)
-        with undisturbed():
-            self._folder.fold(raws, self._rows)
-            self._tables.write(db, self._rows)
-
     def _next(self, db: Connection, limit: int) -> _Batch:
         """The next events, those of parked cases apart."""
-        positions = self.store.positions(db)
-        generations = [generation for _, _, generation in positions]
-        if generations != self._generations:
-            self._rows.forget()
+        self.store.backend.lock_positions(db)
+        places = self.store.positions(db)
+        generations = [place.generation for place in places]
+        position = min((place.position for place in places), default=0)
+        if generations != self._generations or position != self._position:
+            # Tables were swapped, or another projector was at work: what is kept in memory may be old.
+            self._live.forget()
             self._generations = generations
-        position = min((position for _, position, _ in positions), default=0)
-        if position != self._position:
-            # Another projector has been at work on this database; what is kept in memory may be old.
-            self._rows.forget()
+        waiting = waiting_cases(db)
+        self._asked = [case for case, asked in waiting.items() if asked]
         raws = self.source.raw(position, limit)
         if not raws:
             return _Batch((), (), position)
-        waiting = set(db.execute(select(PARKED.c.case_id).distinct()).scalars())
         if not waiting:
             return _Batch(raws, (), raws[-1][0])
         keys = [next((key for key in case_keys(raw) if key in waiting), None) for raw in raws]
@@ -219,45 +261,55 @@ class Projector:
             self._park(raws[before], again)
             return moved + 1
 
-    def _park(self, raw: RawEvent, poison: PoisonError) -> None:
+    def _park(self, raw: RawEvent, problem: Exception) -> None:
         case = case_keys(raw)[0]
         with self.store.writing() as db:
-            self._aside(db, raw, case, str(poison))
+            self.store.backend.lock_positions(db)
+            put_aside(db, raw, case, str(problem))
             self.store.move(db, self.views, raw[0])
         self._reached(raw[0])
-        log.error("case parked", case=case, position=raw[0], topic=raw[3], error=str(poison))
+        log.error("case parked", case=case, position=raw[0], topic=raw[3], error=str(problem))
         if self._alarm is not None:
-            self._alarm(Parked(case, raw[0], raw[3], str(poison), 1))
-
-    def _aside(self, db: Connection, raw: RawEvent, case: str, error: str | None) -> None:
-        db.execute(PARKED.insert().values(position=raw[0], case_id=case, topic=raw[3], error=error))
+            self._alarm(Parked(case, raw[0], raw[3], str(problem), 1))
 
     def _retry(self, case: str) -> bool:
-        with self.store.reading() as db:
-            query = select(PARKED.c.position).where(PARKED.c.case_id == case).order_by(PARKED.c.position)
-            positions = list(db.execute(query).scalars())
-        raws = (raw for position in positions for raw in self.source.raw(position - 1, 1))
-        self._rows.forget()
+        self._live.forget()
         try:
-            with self._writing() as db:
-                self._put(db, raws)
-                db.execute(PARKED.delete().where(PARKED.c.case_id == case))
+            with self._live.writing() as db:
+                self.store.backend.lock_positions(db)
+                raws = [raw for position in positions_of(db, case) for raw in self.source.raw(position - 1, 1)]
+                self._live.put(db, raws)
+                take_back(db, case)
         except PoisonError as poison:
             log.warning("case stays parked", case=case, error=str(poison))
+            with self.store.writing() as db:
+                answer(db, case)
             return False
         return True
+
+    def _ask(self) -> int:
+        """Ask the leader to fold parked cases again, and wait for it; answers how many are well."""
+        with self.store.writing() as db:
+            before = len(parked_cases(db))
+            ask(db)
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while time.monotonic() < deadline:
+            with self.store.reading() as db:
+                waiting = waiting_cases(db)
+            if not any(waiting.values()):
+                return before - len(waiting)
+            time.sleep(self._poll_seconds / 10)
+        msg = (
+            f"no leader has folded the parked cases again within {ANSWER_SECONDS:.0f} s: see that `shaoxiang work` runs"
+        )
+        raise RuntimeError(msg)
+
+    def _look(self) -> None:
+        """See how far the leader is."""
+        with self.store.reading() as db:
+            self._reached(min((place.position for place in self.store.positions(db)), default=0))
 
     def _reached(self, position: int) -> None:
         with self._moved:
             self._position = position
             self._moved.notify_all()
-
-
-def parked_cases(db: Connection) -> list[Parked]:
-    """The cases that were put aside, by the position of the event that failed."""
-    column = PARKED.c
-    counts = select(column.case_id, func.count()).group_by(column.case_id)
-    waiting: dict[str, int] = {row[0]: row[1] for row in db.execute(counts)}
-    failed = select(column.case_id, column.position, column.topic, column.error).where(column.error.is_not(None))
-    rows = db.execute(failed.order_by(column.position))
-    return [Parked(case, position, topic, error, waiting[case]) for case, position, topic, error in rows]

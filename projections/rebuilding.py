@@ -1,137 +1,219 @@
-"""Folding afresh: rebuilding views beside the live ones, and checking that the live ones equal a fresh fold.
+"""Folding afresh: rebuilding views beside the live ones.
+
+The live views serve on meanwhile, and the live projector folds on. Everything up to where the live views were is folded
+in bulk (see `bulk`); what came in since is folded after it, in order, like any live batch, whether its case is new or
+was written long ago; then new tables and positions take the old ones' place in one transaction, for which the live
+projector waits a moment.
 
 Cases that are parked stay parked: their events are left out, just as in the live views. An event that fails only now
 ends the rebuild with PoisonError, and the live views stay as they are.
 """
 
+import os
+import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator
-from itertools import zip_longest
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from contextlib import contextmanager
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Table, select
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
+from projections.bulk import Told, Work, load_beside, load_here
+from projections.checking import MOST_DIFFERENCES, Difference, check
 from projections.events import Log
-from projections.folding import Folder, undisturbed
-from projections.rows import Rows
-from projections.storage import PARKED, TableSet, ViewStore
+from projections.live import Live
+from projections.parking import forget_folded, positions_aside
+from projections.physical import SHADOW, TableSet
+from projections.storage import ViewStore
 from projections.view import View, closure
+from store.bands import Bands
 
-SHADOW = "__shadow"
-CHUNK = 20_000
-"""How many events are folded between two writes of a rebuild."""
+__all__ = ["MOST_DIFFERENCES", "Difference", "Rebuild", "check", "rebuild"]
 
-CACHED_CASES = 50_000
-"""How many cases' rows a rebuild keeps in memory; beyond that it fetches what it needs again."""
+CHUNK = 5_000
+"""How many events that came in meanwhile are folded in one transaction."""
 
-MOST_DIFFERENCES = 100
-"""A check stops after so many: by then it is clear that the view must be rebuilt."""
+BESIDE = 50_000
+"""Shorter logs are folded in this process: starting others would take longer."""
+
+SWAPS = 20
+"""How often the swap is tried. Each time it waits a moment for those who are reading."""
+
+SWAP_PATIENCE_SECONDS = 2.0
 
 Progress = Callable[[int, int], None]
 """Called with the position reached and the position aimed at."""
 
+ViewMaker = Callable[[], Iterable[View]]
+"""Makes the same views in another process; it can be pickled."""
 
-class Difference(NamedTuple):
-    """A row that the live view and a fresh fold do not share; None stands for a row that is not there."""
-
-    table: str
-    live: tuple[Any, ...] | None
-    fresh: tuple[Any, ...] | None
+log = structlog.get_logger(__name__)
 
 
-class _Fresh:
-    """A fold from the beginning into one set of tables."""
+class Figures(NamedTuple):
+    """What a rebuild took: events and rows of the bulk, seconds by phase, and each process's peak memory in bytes."""
 
-    def __init__(self, source: Log, tables: TableSet) -> None:
-        self._source = source
-        self._tables = tables
-        self._folder = Folder(tables.views)
-        self._rows = Rows(tables.entities)
-        self.position = 0
-
-    def advance(self, db: Connection, until: int, aside: frozenset[int]) -> None:
-        """Fold one chunk, no further than position `until`, leaving out the positions `aside`."""
-        self._rows.loader = self._tables.loader(db)
-        raws = [raw for raw in self._source.raw(self.position, CHUNK) if raw[0] <= until]
-        with undisturbed():
-            self._folder.fold((raw for raw in raws if raw[0] not in aside), self._rows)
-            self._tables.write(db, self._rows)
-        self.position = raws[-1][0] if raws else until
-        if self._rows.cases > CACHED_CASES:
-            self._rows.forget()
-        else:
-            self._rows.settle()
+    events: int
+    late: int
+    rows: int
+    seconds: dict[str, float]
+    peaks: dict[int, int]
 
 
-def rebuild(source: Log, store: ViewStore, views: Iterable[View], progress: Progress | None = None) -> int:
-    """Fold views, and those that they read, into shadow tables and swap them in; answers the position reached.
+class Rebuild:
+    """One rebuild of some views, and those that they read."""
 
-    The live views serve on meanwhile. Raises PoisonError, and changes nothing, where an event cannot be folded.
-    """
-    chosen = closure(views)
-    shadows = TableSet(chosen, SHADOW)
-    fresh = _Fresh(source, shadows)
-    with store.writing() as db:
-        shadows.drop(db)
-        shadows.create(db, indexes=False)
-    try:
-        while True:
-            with store.writing() as db:
-                target = max((position for _, position, _ in store.positions(db)), default=0)
-                fresh.advance(db, target, _aside(db))
-                if progress is not None:
-                    progress(fresh.position, target)
-                if fresh.position >= target:
-                    shadows.rename_to_live(db)
-                    store.next_generation(db, chosen, target)
-                    return target
-    except BaseException:
-        with store.writing() as db:
-            shadows.drop(db)
-        raise
+    def __init__(
+        self,
+        source: Log,
+        store: ViewStore,
+        views: Iterable[View],
+        progress: Progress | None = None,
+        *,
+        again: ViewMaker | None = None,
+        processes: int | None = None,
+    ) -> None:
+        """`processes` fold in parallel where `again` says how they make the views; by default one for each core."""
+        self._source, self._store = source, store
+        self._views = closure(views)
+        self._progress = progress
+        self._again = again
+        self._processes = processes
+        self._tables = TableSet(self._views, SHADOW)
+        self._position = 0
+        self._left_out: frozenset[int] = frozenset()
+        self._events = self._late = self._rows = 0
+        self._seconds: dict[str, float] = {}
+        self._peaks: dict[int, int] = {}
 
+    @property
+    def figures(self) -> Figures:
+        """What it took."""
+        return Figures(self._events, self._late, self._rows, self._seconds, self._peaks)
 
-def check(source: Log, store: ViewStore, views: Iterable[View], progress: Progress | None = None) -> list[Difference]:
-    """Fold everything afresh into a scratch database, and name every row in which the live views differ from it."""
-    views = closure(views)
-    with TemporaryDirectory(prefix="views-check-") as folder, store.reading() as live:
-        scratch = ViewStore(Path(folder) / "views.db")
+    def run(self) -> int:
+        """Fold, and swap; answers the position reached.
+
+        Raises PoisonError, and changes nothing, where an event cannot be folded; RuntimeError where the same views are
+        being rebuilt already.
+        """
+        with self._store.backend.rebuilding(), self._shadows():
+            with self._timed("bulk"):
+                self._bulk()
+            with self._timed("counters"), self._store.backend.loading() as db:
+                self._store.backend.add_up(db, self._tables)
+            with self._timed("indexes"):
+                self._store.backend.index(self._tables, f"_{secrets.token_hex(3)}")
+            with self._timed("late"):
+                self._catch_up()
+            with self._timed("swap"):
+                return self._swap()
+
+    @contextmanager
+    def _shadows(self) -> Iterator[None]:
+        """Tables beside the live ones; whatever is left of them is dropped."""
+        with self._store.writing() as db:
+            self._store.create_for_loading(db, self._tables)
+            live = self._live_position(db)
+            # Where nothing was ever folded, nobody knows of failures yet, and the bulk can go on to the log's end.
+            self._position = live or self._source.position()
+            self._left_out = positions_aside(db)
         try:
-            scratch.prepare(views)
-            positions = {view: position for view, position, _ in store.positions(live)}
-            target, aside = max(positions.values(), default=0), _aside(live)
-            lagging = [
-                Difference(f"positions of {view}", (at,), (target,)) for view, at in positions.items() if at < target
-            ]
-            fresh = _Fresh(source, TableSet(views))
-            while fresh.position < target:
-                with scratch.writing() as db:
-                    fresh.advance(db, target, aside)
-                if progress is not None:
-                    progress(fresh.position, target)
-            with scratch.reading() as db:
-                return [*lagging, *_differences(live, db, views)]
-        finally:
-            scratch.close()
+            yield
+        except BaseException:
+            with self._store.writing() as db:
+                self._store.drop(db, self._tables)
+            raise
+
+    def _bulk(self) -> None:
+        for told in self._loaded():
+            self._events += told.events
+            self._rows += told.rows
+            self._peaks[told.process] = max(told.peak_bytes, self._peaks.get(told.process, 0))
+            if self._progress is not None:
+                self._progress(min(self._events, self._position), self._position)
+
+    def _loaded(self) -> Iterator[Told]:
+        bands: Bands | None = getattr(self._source, "bands", None)
+        count = self._processes or ((os.cpu_count() or 1) if self._position >= BESIDE else 1)
+        if bands is None or self._store.again is None or self._again is None or count == 1:
+            return load_here(self._source, self._store, self._tables, self._position, self._left_out)
+        names = tuple(view.name for view in self._views)
+        work = Work(bands, self._store.again, self._again, names, SHADOW, self._position, self._left_out)
+        return load_beside(work, count)
+
+    def _catch_up(self) -> None:
+        """Fold what came in meanwhile, until there is little left."""
+        live = Live(self._store, self._tables)
+        folded = CHUNK
+        while folded >= CHUNK:
+            with live.writing() as db:
+                folded = self._follow(db, live, CHUNK)
+        self._live = live
+
+    def _follow(self, db: Connection, live: Live, limit: int) -> int:
+        """Fold what the live views hold and these do not, `limit` events at most; answers how many."""
+        target = self._live_position(db)
+        aside = positions_aside(db)
+        # What waited when this began and waits no more was folded into the live views meanwhile.
+        raws = [raw for position in sorted(self._left_out - aside) for raw in self._source.raw(position - 1, 1)]
+        following = [raw for raw in self._source.raw(self._position, limit) if raw[0] <= target]
+        raws += [raw for raw in following if raw[0] not in aside]
+        live.put(db, raws)
+        self._left_out = aside
+        self._late += len(raws)
+        if following:
+            self._position = following[-1][0]
+        return len(following)
+
+    def _swap(self) -> int:
+        for attempt in range(SWAPS):
+            try:
+                return self._swapped()
+            except OperationalError as problem:
+                if attempt == SWAPS - 1:
+                    raise
+                log.warning("views cannot be swapped for now", problem=str(problem.orig))
+                time.sleep(SWAP_PATIENCE_SECONDS)
+                self._catch_up()
+        raise AssertionError
+
+    def _swapped(self) -> int:
+        before = self._position, self._left_out
+        try:
+            with self._live.writing() as db:
+                self._store.backend.lock_positions(db, SWAP_PATIENCE_SECONDS)
+                self._follow(db, self._live, 2**31)
+                everything = {place.view for place in self._store.positions(db)} == {view.name for view in self._views}
+                if everything:
+                    forget_folded(db, self._position, self._left_out)
+                self._store.rename_to_live(db, self._tables)
+                self._store.next_generation(db, self._views, self._position)
+                return self._position
+        except BaseException:
+            self._position, self._left_out = before
+            raise
+
+    def _live_position(self, db: Connection) -> int:
+        return max((place.position for place in self._store.positions(db)), default=0)
+
+    @contextmanager
+    def _timed(self, phase: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self._seconds[phase] = time.perf_counter() - began
 
 
-def _aside(db: Connection) -> frozenset[int]:
-    return frozenset(db.execute(select(PARKED.c.position)).scalars())
-
-
-def _differences(live: Connection, fresh: Connection, views: Iterable[View]) -> list[Difference]:
-    found: list[Difference] = []
-    for table in (declared.table for view in views for declared in view.tables):
-        for mine, other in zip_longest(_ordered(live, table), _ordered(fresh, table)):
-            if mine != other:
-                found.append(Difference(table.name, mine, other))
-            if len(found) >= MOST_DIFFERENCES:
-                return found
-    return found
-
-
-def _ordered(db: Connection, table: Table) -> Iterator[tuple[Any, ...]]:
-    query = select(table).order_by(*table.primary_key.columns)
-    for row in db.execution_options(stream_results=True).execute(query):
-        yield tuple(row)
+def rebuild(
+    source: Log,
+    store: ViewStore,
+    views: Iterable[View],
+    progress: Progress | None = None,
+    *,
+    again: ViewMaker | None = None,
+    processes: int | None = None,
+) -> int:
+    """Fold views, and those that they read, into tables beside the live ones and swap them in; see `Rebuild`."""
+    return Rebuild(source, store, views, progress, again=again, processes=processes).run()

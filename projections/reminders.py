@@ -39,12 +39,12 @@ def issued(event: Event, rows: Rows) -> None:
     """提醒."""
     response = rows.get(INBOX, event.stream)
     assert response is not None, f"{event.ref} reminds a response that was never dispatched"
-    limits = [clock for clock in event.clocks if clock["stage"] == Stage.REMINDER_LIMIT]
+    limit = next((due for stage, due, *_ in event.ticks if stage == Stage.REMINDER_LIMIT), None)
     rows.new(
         REMINDERS, event.ref, case_id=event.case, number=response["number"], response=event.stream,
         department=response["department"], jurisdiction=response["jurisdiction"], because=event["because"],
         state="open", issued_at=event.at, notify_at=micros_of(event["notify_at"]),
-        limit_due=micros_of(limits[0]["due_at"]) if limits else None, drill=response["drill"],
+        limit_due=limit, drill=response["drill"],
     )  # fmt: skip
 
 

@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, false, func, select, true
+from sqlalchemy import BigInteger, ColumnElement, Connection, cast, false, func, select, true
 
-from projections.counting import INDICATOR_COUNTS
-from projections.indicators import DIMENSIONS, INDICATORS, TENTHS
+from projections.indicators import CLOSED_CASES, DIMENSIONS, INDICATORS, TENTHS
+from projections.posting import BY_DEPARTMENT, BY_STREET, INDICATOR_COUNTS
+from projections.tables import Counter
 
 Scope = Mapping[str, Any]
 """{"all": True}, {"department": code} or {"street_prefix": a division's code}; anything else sees nothing."""
 
 EVERYTHING: Scope = {"all": True}
+
+SCOPES = {"department": "department", "street": "street_prefix"}
+"""Dimension → the scope that keeps a reader to some of its values."""
 
 PERIODS: dict[str, Callable[[date], str]] = {
     "day": date.isoformat,
@@ -90,18 +94,38 @@ def indicators(
     _known("filter", filters, DIMENSIONS)
     _known("indicator", names, INDICATORS)
     sums: dict[tuple[str, ...], dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0, 0, 0]))
+    periods = [each for each in by if each in PERIODS]
     for row in db.execute(_query(since, through, by, filters, names, scope)).mappings():
-        day = date.fromisoformat(row["day"])
+        day = date.fromisoformat(row["day"]) if periods else date.min
         group = tuple(PERIODS[each](day) if each in PERIODS else row[each] for each in by)
         there = sums[group][row["indicator"]]
         first = 2 if row["adjustment"] else 0
-        there[first] += row["numerator"]
-        there[first + 1] += row["denominator"]
+        # PostgreSQL sums to its decimal type.
+        there[first] += int(row["numerator"])
+        there[first + 1] += int(row["denominator"])
     if not by:
         sums.setdefault((), defaultdict(lambda: [0, 0, 0, 0]))
     return [
         _figure(dict(zip(by, group, strict=True)), name, sums[group][name]) for group in sorted(sums) for name in names
     ]
+
+
+@dataclass(frozen=True)
+class Volumes:
+    """How many reports were made, cases filed and cases closed; what was withdrawn, merged or cancelled is not."""
+
+    reported: int
+    filed: int
+    closed: int
+
+
+def volumes(db: Connection, day: date, scope: Scope = EVERYTHING) -> Volumes:
+    """What one day brought. A department is told of the cases that it leads; a report has no department yet."""
+    names = ("valid_report_rate", "whistle_rate", CLOSED_CASES)
+    sums = dict.fromkeys(names, 0)
+    for row in db.execute(_query(day, day, (), {}, names, scope)).mappings():
+        sums[row["indicator"]] += int(row["denominator"])
+    return Volumes(*(sums[name] for name in names))
 
 
 def ranking(
@@ -121,6 +145,11 @@ def ranking(
     figures = indicators(
         db, since=since, through=through, by=(by,), filters=filters, names=("average_score",), scope=scope
     )
+    return ranked(figures, at_least=at_least, by=by)
+
+
+def ranked(figures: Iterable[Figure], *, at_least: int, by: str) -> list[Rank]:
+    """The ranking that these figures of average scores give, which are grouped by `by`; see `ranking`."""
     scored = [
         (figure.group[by], round((figure.numerator + figure.adjustment_numerator) * TENTHS), evaluations)
         for figure in figures
@@ -136,6 +165,22 @@ def ranking(
     return ranks
 
 
+def together(figures: Iterable[Figure]) -> list[Figure]:
+    """The figures of all groups as those of one."""
+    sums: dict[str, Figure] = {}
+    for each in figures:
+        there = sums.get(each.indicator, Figure({}, each.indicator, 0, 0))
+        sums[each.indicator] = Figure(
+            {},
+            each.indicator,
+            there.numerator + each.numerator,
+            there.denominator + each.denominator,
+            there.adjustment_numerator + each.adjustment_numerator,
+            there.adjustment_denominator + each.adjustment_denominator,
+        )
+    return list(sums.values())
+
+
 def _query(
     since: date | None,
     through: date | None,
@@ -144,12 +189,14 @@ def _query(
     names: tuple[str, ...],
     scope: Scope,
 ) -> Any:
-    column = INDICATOR_COUNTS.table.c
-    kept = [column.indicator, column.day, column.adjustment, *(column[each] for each in by if each in DIMENSIONS)]
-    query = select(
-        *kept, func.sum(column.numerator).label("numerator"), func.sum(column.denominator).label("denominator")
-    )
-    query = query.where(column.indicator.in_(names), _within(scope))
+    column = coarsest(by, filters, scope).table.c
+    kept = [column.indicator, column.adjustment, *(column[each] for each in by if each in DIMENSIONS)]
+    if any(each in PERIODS for each in by):
+        kept.append(column.day)
+    # PostgreSQL adds whole numbers up to a decimal, so that the sum is said to be whole.
+    sums = (cast(func.sum(each), BigInteger).label(each.name) for each in (column.numerator, column.denominator))
+    query = select(*kept, *sums)
+    query = query.where(column.indicator.in_(names), _within(column, scope))
     if since is not None:
         query = query.where(column.day >= since.isoformat())
     if through is not None:
@@ -159,9 +206,15 @@ def _query(
     return query.group_by(*kept)
 
 
-def _within(scope: Scope) -> ColumnElement[bool]:
+def coarsest(by: Iterable[str], filters: Iterable[str], scope: Scope) -> Counter:
+    """The smallest table that can tell apart what is asked for."""
+    scoped = [name for name, key in SCOPES.items() if scope.get(key) is not None]
+    needed = {*scoped, *filters, *(each for each in by if each in DIMENSIONS)}
+    return next((table for table in (BY_DEPARTMENT, BY_STREET) if needed <= set(table.columns)), INDICATOR_COUNTS)
+
+
+def _within(column: Any, scope: Scope) -> ColumnElement[bool]:
     """No statistic is about a single person, so a person's scope sees none."""
-    column = INDICATOR_COUNTS.table.c
     if scope.get("all"):
         return true()
     if (code := scope.get("department")) is not None:

@@ -1,35 +1,22 @@
-"""Where views live: a database beside the log. It can be thrown away and folded again, so it is quick, not precious.
+"""Where views live: a database that can be thrown away and folded again, so it is quick, not precious.
 
-Rows, positions and what was put aside are written in one transaction. A position is kept per view.
+Rows, positions and what was put aside are written in one transaction. A position is kept per view. `sqlite` and
+`postgres` say how each database does it.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol, Self
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Engine,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    create_engine,
-    event,
-    inspect,
-    select,
-)  # fmt: skip
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.pool import QueuePool, StaticPool
-from sqlalchemy.schema import CreateIndex, CreateTable, DropTable
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Engine, MetaData, String, Table, Text, inspect, select
+from sqlalchemy.schema import CreateIndex, CreateTable
 
-from projections.events import PREFIX
-from projections.rows import Rows
-from projections.tables import Entity, Row, ViewTable
+from projections.physical import PARTS, SCRATCH, SHADOW, Load, TableSet
+from projections.rows import Changes
+from projections.sqlite import SqliteBackend
+from projections.tables import Entity, Row
 from projections.view import View
 
 _OWN = MetaData()
@@ -37,192 +24,180 @@ POSITIONS = Table(
     "positions",
     _OWN,
     Column("view", Text, primary_key=True),
-    Column("position", Integer),
-    Column("generation", Integer),
+    Column("position", BigInteger),
+    Column("generation", BigInteger),
 )
 """Up to where each view is folded. The generation grows when a view's tables are swapped for rebuilt ones."""
 
 PARKED = Table(
     "parked", _OWN,
-    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
     Column("case_id", String(36), index=True),
     Column("topic", Text),
     Column("error", Text),
+    Column("retry", Boolean),
 )  # fmt: skip
-"""Events that were put aside: the first of a case failed, the later ones wait behind it and have no error."""
+"""Events that were put aside: the first of a case failed, the later ones wait behind it and have no error.
 
-_DIALECT = sqlite.dialect()
+`retry` asks the leader to fold the case again.
+"""
 
-
-def _begin(connection: Connection) -> None:
-    """Writing units take the lock at once: a read that turns into a write would find the database locked."""
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+SCHEMA_VERSION = "schema_version"
+"""The migrations' own table, which lies in the views' schema of PostgreSQL."""
 
 
-def _connected(dbapi_connection: Any, _: object) -> None:
-    dbapi_connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "cache_size=-65536"):
-        dbapi_connection.execute(f"PRAGMA {pragma}")
+class Place(NamedTuple):
+    """How far a view is folded, and how often its tables were swapped."""
+
+    view: str
+    position: int
+    generation: int
 
 
-def open_engine(path: Path | None) -> Engine:
-    """An engine on the views' file, or on one kept in memory for a play where `path` is None."""
-    if path is None:
-        engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-    else:
-        engine = create_engine(f"sqlite:///{path}", poolclass=QueuePool, max_overflow=-1)
-    event.listen(engine, "connect", _connected)
-    event.listen(engine, "begin", _begin)
-    return engine
+class Backend(Protocol):
+    """What a database does for views."""
 
+    shared: bool
+    path: Path | None
+    engine: Engine
 
-class _Target:
-    """One physical table: a live one, or its shadow, with the statements that write it."""
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A connection that sees one state of all views."""
 
-    def __init__(self, declared: ViewTable, suffix: str) -> None:
-        self.declared = declared
-        self.table = declared.table
-        if suffix:
-            self.table = declared.table.to_metadata(MetaData(), name=declared.name + suffix)
-        key = self.table.primary_key.columns
-        compiled = declared.upsert(self.table).compile(dialect=_DIALECT)
-        assert tuple(compiled.positiontup or ()) == declared.columns, declared.name
-        self.upsert = str(compiled)
-        self.delete = f"DELETE FROM {self.table.name} WHERE " + " AND ".join(f"{each.name} = ?" for each in key)  # noqa: S608 - names are declared in code
-        names = ", ".join(f'"{name}"' for name in declared.columns)
-        first = next(iter(key)).name
-        # All rows of one case lie in one range of the key, because the key begins with a stream's id.
-        self.fetch = f"SELECT {names} FROM {self.table.name} WHERE {first} >= ? AND {first} < ?"  # noqa: S608 - as above
+    def writing(self) -> AbstractContextManager[Connection]:
+        """A connection that writes, all or nothing."""
 
+    def loading(self) -> AbstractContextManager[Connection]:
+        """A connection that fills tables which nobody else reads yet."""
 
-class TableSet:
-    """The tables of some views, live or shadow (with a suffix), for one folding."""
+    def try_to_lead(self) -> bool:
+        """Whether this process leads now; without waiting."""
 
-    def __init__(self, views: Iterable[View], suffix: str = "") -> None:
-        self.views = tuple(views)
-        self.suffix = suffix
-        self._targets = {table: _Target(table, suffix) for view in self.views for table in view.tables}
-        self.rows_written = 0
+    def step_down(self) -> None:
+        """Lead no more."""
 
-    @property
-    def entities(self) -> list[Entity]:
-        """The tables whose rows are read while folding."""
-        return [table for table in self._targets if isinstance(table, Entity)]
+    def rebuilding(self) -> AbstractContextManager[None]:
+        """Nobody else rebuilds meanwhile. Raises RuntimeError where somebody does."""
 
-    def loader(self, db: Connection) -> "Loader":
-        """What fetches a case's rows over a connection."""
-        return Loader(db, self._targets)
+    def take_turns(self, db: Connection) -> None:
+        """Wait until nobody else prepares these views."""
 
-    def create(self, db: Connection, *, indexes: bool) -> None:
-        """Create the tables that are not there."""
-        there = set(inspect(db).get_table_names())
-        for target in self._targets.values():
-            if target.table.name not in there:
-                db.execute(CreateTable(target.table))
-                if indexes:
-                    self._index(db, target)
+    def nobody_rebuilds(self, db: Connection) -> bool:
+        """Whether tables that a rebuild left behind may be dropped."""
 
-    def drop(self, db: Connection) -> None:
-        """Drop the tables that are there."""
-        there = set(inspect(db).get_table_names())
-        for target in self._targets.values():
-            if target.table.name in there:
-                db.execute(DropTable(target.table))
+    def lock_positions(self, db: Connection, patience_seconds: float | None = None) -> None:
+        """Nobody else folds or swaps until this is committed. With patience, no lock is waited for any longer."""
 
-    def rename_to_live(self, db: Connection) -> None:
-        """Put shadows in place of the live tables, which are dropped, and index them."""
-        there = set(inspect(db).get_table_names())
-        for declared, target in self._targets.items():
-            if declared.name in there:
-                db.execute(DropTable(declared.table))
-            db.exec_driver_sql(f"ALTER TABLE {target.table.name} RENAME TO {declared.name}")
-            for index in declared.table.indexes:
-                db.execute(CreateIndex(index))
+    def fetch(self, db: Connection, tables: TableSet, cases: Iterable[str]) -> Iterator[tuple[Entity, Row]]:
+        """Every entity row of these cases."""
 
-    def write(self, db: Connection, rows: Rows) -> None:
-        """Write what the rows remember as changed."""
-        for entity, changed in rows.changed.items():
-            self._many(db, self._targets[entity].upsert, [entity.written(row) for row in changed.values()])
-        for keyed, puts in rows.keyed.items():
-            self._many(db, self._targets[keyed].delete, [key for key, values in puts.items() if values is None])
-            self._many(db, self._targets[keyed].upsert, [values for values in puts.values() if values is not None])
-        for table, added in rows.appended.items():
-            self._many(db, self._targets[table].upsert, added)
-        for counter, amounts in rows.counted.items():
-            self._many(db, self._targets[counter].upsert, [(*key, *those) for key, those in amounts.items()])
+    def write(self, db: Connection, tables: TableSet, changes: Changes) -> None:
+        """Write what changed, over what is there; once in a transaction."""
 
-    def _many(self, db: Connection, statement: str, values: list[tuple[Any, ...]]) -> None:
-        if values:
-            db.exec_driver_sql(statement, values)
-            self.rows_written += len(values)
+    def load(self, db: Connection, tables: TableSet, rows: Iterable[Load]) -> None:
+        """Add rows to tables that have no key yet."""
 
-    def _index(self, db: Connection, target: _Target) -> None:
-        for index in target.declared.table.indexes:
-            db.execute(CreateIndex(index))
+    def add_up(self, db: Connection, tables: TableSet) -> None:
+        """Add up the parts of the counters."""
 
+    def index(self, tables: TableSet, tag: str) -> None:
+        """Give loaded tables their keys and indexes."""
 
-class Loader:
-    """Fetches the entity rows of one case."""
+    def options(self, *, parts: bool) -> dict[str, Any]:
+        """How a table that is loaded is made."""
 
-    def __init__(self, db: Connection, targets: dict[ViewTable, _Target]) -> None:
-        self._db = db
-        self._targets = targets
-
-    def __call__(self, entities: Iterable[Entity], case: str) -> Iterator[tuple[Entity, Row]]:
-        """Every row of the case in every entity table."""
-        low, high = case[:PREFIX], case[:PREFIX] + "~"
-        for entity in entities:
-            found = self._db.exec_driver_sql(self._targets[entity].fetch, (low, high))
-            for values in found:
-                yield entity, entity.read(tuple(values))
+    def close(self) -> None:
+        """Give back every connection."""
 
 
 class ViewStore:
     """The views' database."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, backend: Backend | None = None) -> None:
+        """The SQLite file at `path`, or one in memory where it is None; or any backend."""
+        self.backend: Backend = SqliteBackend(path) if backend is None else backend
         self.path = path
-        self.engine = open_engine(path)
+        self.again: Callable[[], ViewStore] | None = None if path is None else partial(ViewStore, path)
+        """How another process opens the same views; None where only this one can."""
 
-    @cached_property
-    def _memory(self) -> bool:
-        return self.path is None
+    @classmethod
+    def connect(cls, url: str, connections: int = 8) -> Self:
+        """The schema `views` of the PostgreSQL database at the URL, which may name several hosts.
 
-    def prepare(self, views: Iterable[View]) -> None:
-        """Create what is missing, and drop what is left over: other versions of views, and shadows."""
+        `connections` is how many read at once at most.
+        """
+        # The driver is an extra: the embedded store does without it.
+        from projections.postgres import PostgresBackend  # noqa: PLC0415
+
+        store = cls(None, PostgresBackend(url, connections))
+        store.again = partial(cls.connect, url)
+        return store
+
+    @property
+    def engine(self) -> Engine:
+        """For those who only read."""
+        return self.backend.engine
+
+    def prepare(self, views: Iterable[View], *, tidy: bool = True) -> None:
+        """Create what is missing, and drop what is left over: other versions of views, and shadows.
+
+        Where others may still be at work with what is left over, leave it to the leader: `tidy` is False then.
+        """
         views = tuple(views)
-        declared = {table.name for view in views for table in view.tables} | {POSITIONS.name, PARKED.name}
         with self.writing() as db:
-            for name in inspect(db).get_table_names():
-                if name not in declared:
-                    db.exec_driver_sql(f'DROP TABLE "{name}"')
+            self.backend.take_turns(db)
+            if tidy:
+                self._drop_left_over(db, views)
             _OWN.create_all(db)
-            known = {view.name for view in views}
-            for view, _, _ in self.positions(db):
-                if view not in known:
-                    db.execute(POSITIONS.delete().where(POSITIONS.c.view == view))
-            TableSet(views).create(db, indexes=True)
-            there = {view for view, _, _ in self.positions(db)}
-            for missing in known - there:
-                db.execute(POSITIONS.insert().values(view=missing, position=0, generation=0))
+            self._add_columns(db)
+            self.create(db, TableSet(views), indexes=True)
+            there = {place.view for place in self.positions(db)}
+            for view in views:
+                if view.name not in there:
+                    db.execute(POSITIONS.insert().values(view=view.name, position=0, generation=0))
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> AbstractContextManager[Connection]:
         """A connection that sees one state of all views."""
-        with self.engine.connect() as db, db.begin():
-            yield db
+        return self.backend.reading()
 
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self) -> AbstractContextManager[Connection]:
         """A connection that writes, all or nothing."""
-        with self.engine.connect().execution_options(writes=True) as db, db.begin():
-            yield db
+        return self.backend.writing()
 
-    def positions(self, db: Connection) -> list[tuple[str, int, int]]:
+    def create(self, db: Connection, tables: TableSet, *, indexes: bool) -> None:
+        """Create the tables that are not there."""
+        there = set(inspect(db).get_table_names())
+        for declared in tables.tables:
+            if tables.name(declared) not in there:
+                db.execute(CreateTable(tables.made(declared)))
+                for index in tables.indexes(declared) if indexes else ():
+                    db.execute(CreateIndex(index))
+
+    def create_for_loading(self, db: Connection, tables: TableSet) -> None:
+        """Create the tables anew, without indexes, with those in which counters gather."""
+        self.drop(db, tables)
+        for declared in tables.tables:
+            made = tables.made(declared)
+            db.execute(CreateTable(_with(made, self.backend.options(parts=False))))
+        for counter in tables.counters:
+            db.execute(CreateTable(_with(tables.made(counter, PARTS), self.backend.options(parts=True))))
+
+    def drop(self, db: Connection, tables: TableSet) -> None:
+        """Drop these tables and their parts, where they are there."""
+        for declared in tables.tables:
+            for suffix in ("", PARTS):
+                db.exec_driver_sql(f"DROP TABLE IF EXISTS {tables.name(declared)}{suffix}")
+
+    def rename_to_live(self, db: Connection, tables: TableSet) -> None:
+        """Put shadows in place of the live tables, which are dropped."""
+        for declared in tables.tables:
+            db.exec_driver_sql(f"DROP TABLE IF EXISTS {declared.name}")
+            db.exec_driver_sql(f"ALTER TABLE {tables.name(declared)} RENAME TO {declared.name}")
+
+    def positions(self, db: Connection) -> list[Place]:
         """Every view with its position and generation."""
         rows = db.execute(select(POSITIONS.c.view, POSITIONS.c.position, POSITIONS.c.generation).order_by("view"))
-        return [(view, position, generation) for view, position, generation in rows]
+        return [Place(view, position, generation) for view, position, generation in rows]
 
     def move(self, db: Connection, views: Iterable[View], position: int) -> None:
         """Write the position of these views."""
@@ -237,4 +212,27 @@ class ViewStore:
 
     def close(self) -> None:
         """Give back every connection."""
-        self.engine.dispose()
+        self.backend.close()
+
+    def _drop_left_over(self, db: Connection, views: tuple[View, ...]) -> None:
+        declared = {table.name for view in views for table in view.tables} | {*_OWN.tables, SCHEMA_VERSION}
+        left_over = [name for name in inspect(db).get_table_names() if name not in declared]
+        beside = [name for name in left_over if SHADOW in name or SCRATCH in name]
+        if beside and not self.backend.nobody_rebuilds(db):
+            left_over = [name for name in left_over if name not in beside]
+        for name in left_over:
+            db.exec_driver_sql(f'DROP TABLE "{name}"')
+        if POSITIONS.name in inspect(db).get_table_names():
+            known = [view.name for view in views]
+            db.execute(POSITIONS.delete().where(POSITIONS.c.view.not_in(known)))
+
+    def _add_columns(self, db: Connection) -> None:
+        """Bring a store of an earlier release up to date."""
+        there = {column["name"] for column in inspect(db).get_columns(PARKED.name)}
+        if PARKED.c.retry.name not in there:
+            db.exec_driver_sql(f"ALTER TABLE {PARKED.name} ADD COLUMN retry BOOLEAN")
+
+
+def _with(table: Table, options: dict[str, Any]) -> Table:
+    columns = (Column(each.name, each.type) for each in table.columns)
+    return Table(table.name, MetaData(), *columns, **options)

@@ -1,6 +1,6 @@
 """Timeliness 时效: how many were on time, by department, street, item and day. One question, many indicators.
 
-`indicators.py` says what counts, `counting.py` posts it, `statistics.py` asks for it.
+`counting.py` keeps what counts, `indicators.py` says for what, `posting.py` posts it, `statistics.py` asks for it.
 """
 
 from collections.abc import Callable
@@ -14,8 +14,9 @@ from domain.dispatch.facts import response as responses
 from domain.dispatch.facts import whistle as whistles
 from domain.kernel import Fact
 from projections import inbox, topics
-from projections.counting import INDICATOR_COUNTS, SUBJECTS, Counting
+from projections.counting import Counting
 from projections.events import Event
+from projections.posting import BY_DEPARTMENT, BY_STREET, INDICATOR_COUNTS, SUBJECTS
 from projections.rows import Rows
 from projections.timing import Timing
 from projections.view import View
@@ -107,10 +108,11 @@ def view(timing: Timing) -> View:
     """The view, reckoning by the given timing."""
     counting = Counting(timing)
     return View(
-        name="timeliness_1",
+        name="timeliness_2",
         question="How many were on time, of how many?",
-        tables=(SUBJECTS, INDICATOR_COUNTS),
+        tables=(SUBJECTS, INDICATOR_COUNTS, BY_DEPARTMENT, BY_STREET),
         handles={topics.topic(fact): partial(change, counting) for fact, change in HANDLES.items()},
         ignores=IGNORES,
         reads=(inbox.VIEW,),
+        settles={SUBJECTS: counting.settle},
     )

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from domain.policy.deadlines import Stage, Urgency, due_after
+from domain.policy.deadlines import Limit, Stage, Urgency, due_after
 from domain.policy.rules import Rules
 from projections.times import micros, moment
 
@@ -36,6 +36,7 @@ class RulesTiming:
         self._rules = rules
         self._slots = slots
         self._freezes: dict[tuple[int, int], int] = {}
+        self._limits: dict[tuple[str, str], Limit] = {}
         self._zone = rules.calendar(slots, SETTLED).zone
 
     @property
@@ -56,5 +57,9 @@ class RulesTiming:
     def should_close_by(self, disposal_due: int, urgency: str) -> int:
         """The disposal's due time plus VERIFY."""
         at = moment(disposal_due)
-        limit, _ = self._rules.policy(at).limit(Stage.VERIFICATION, Urgency(urgency))
+        policy = self._rules.policy(at)
+        limit = self._limits.get((policy.version, urgency))
+        if limit is None:
+            limit, _ = policy.limit(Stage.VERIFICATION, Urgency(urgency))
+            self._limits[policy.version, urgency] = limit
         return micros(due_after(limit, at, self._rules.calendar(self._slots, at)))

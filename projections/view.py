@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from projections.events import Event
-from projections.rows import Rows
+from projections.rows import Rows, Settle
 from projections.tables import Entity, ViewTable
 
 Handler = Callable[[Event, Rows], None]
@@ -16,7 +16,8 @@ class View:
 
     `name` carries a version: a view whose meaning changes gets a new one and is folded afresh. `handles` and
     `ignores` together name every topic there is, so that a new event cannot be forgotten. `reads` names other
-    views' entities that the handlers look at: those views are folded first, from the same events.
+    views' entities that the handlers look at: those views are folded first, from the same events. `settles` are
+    called with each changed row of their entity just before it is written, for what need not be done at every event.
     """
 
     name: str
@@ -25,6 +26,7 @@ class View:
     handles: Mapping[str, Handler]
     ignores: frozenset[str]
     reads: tuple["View", ...] = field(default=())
+    settles: Mapping[Entity, Settle] = field(default_factory=dict)
 
     @property
     def entities(self) -> tuple[Entity, ...]:
@@ -44,3 +46,10 @@ def closure(views: Iterable[View]) -> tuple[View, ...]:
     for view in views:
         visit(view)
     return tuple(ordered.values())
+
+
+def empty_rows(views: Iterable[View]) -> Rows:
+    """Memory for folding these views, with nothing in it yet."""
+    views = tuple(views)
+    settles = {entity: settle for view in views for entity, settle in view.settles.items()}
+    return Rows((entity for view in views for entity in view.entities), settles)

@@ -3,6 +3,7 @@
 APScheduler only ticks; no deadline lives in it, so losing it loses nothing.
 """
 
+import threading
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from scheduler.sweep import Swept
+from store.errors import StoreAway, StoreFull
 
 __all__ = ["Ticker"]
 
@@ -34,6 +36,7 @@ class Ticker:
         self._sweep = sweep
         self._now = now
         self._at_least_every = at_least_every
+        self._stopping, self._again = threading.Event(), threading.Event()
         self._scheduler = BackgroundScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
@@ -46,22 +49,34 @@ class Ticker:
 
     def stop(self) -> None:
         """Stop after the sweep that is running."""
+        self._stopping.set()
         self._scheduler.shutdown(wait=True)
 
+    def wake(self) -> None:
+        """Sweep as soon as may be: something may be due that the last sweep, or the one running now, did not see."""
+        self._again.set()
+        self._wake(self._now())
+
     def tick(self) -> None:
-        """One sweep. When it fails as a whole, as when a store is away, that is logged; the next tick tries again."""
-        now = self._now()
-        try:
-            swept = self._sweep(now)
-        except Exception as error:  # noqa: BLE001 - see below
-            # A ticker that dies would miss every deadline from then on. Local variables stay out of the log.
-            log.error("sweep failed", frames=traceback.format_exception(error))  # noqa: TRY400
-            return
-        if swept.fired or swept.refused or swept.failed:
-            log.info("swept", fired=len(swept.fired), refused=len(swept.refused), failed=len(swept.failed))
-        wake_at = now if swept.full else swept.next_at
-        if wake_at is not None and wake_at < now + self._at_least_every:
-            self._wake(max(wake_at, now) + SOONEST)
+        """Sweep until no full batch is left. Where that fails as a whole, it is logged; the next tick tries again."""
+        while not self._stopping.is_set():
+            self._again.clear()
+            now = self._now()
+            try:
+                swept = self._sweep(now)
+            except (StoreAway, StoreFull) as problem:
+                log.warning("nothing can be fired for now", problem=str(problem))
+                return
+            except Exception as error:  # noqa: BLE001 - see below
+                # A ticker that dies would miss every deadline from then on. Local variables stay out of the log.
+                log.error("sweep failed", frames=traceback.format_exception(error))  # noqa: TRY400
+                return
+            if swept.fired or swept.refused or swept.failed:
+                log.info("swept", fired=len(swept.fired), refused=len(swept.refused), failed=len(swept.failed))
+            if not swept.full and not self._again.is_set():
+                if swept.next_at is not None and swept.next_at < now + self._at_least_every:
+                    self._wake(max(swept.next_at, now) + SOONEST)
+                return
 
     def _wake(self, at: datetime) -> None:
         """Bring the next sweep forward."""

@@ -1,4 +1,4 @@
-"""The command line: demo, serve, migrate, play, rebuild, check, import, token."""
+"""The command line: demo, serve, work, tick, migrate, play, rebuild, check, backup, import, token, years."""
 
 import json
 import os
@@ -8,41 +8,35 @@ from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID, uuid4
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
+from sqlalchemy.exc import DBAPIError
 
-from desk.actors import HELD_IN, Role
 from domain.errors import Refusal
+from shaoxiang import background, keeping, logs, restoring, server
+from shaoxiang import backup as copies
 from shaoxiang import demo as demo_city
-from shaoxiang import logs, server
 from shaoxiang.clock import SystemClock, VirtualClock
-from shaoxiang.house import Premises, migrate_all, open_premises, parse_store
-from shaoxiang.import_map import city_with_kept, read_map
+from shaoxiang.house import Premises, migrate_all, open_log, open_premises, store_of
+from shaoxiang.import_map import read_map
 from shaoxiang.importing import import_file
+from shaoxiang.options import Dir, Json, Port, WatchPort, progress_of, say, settings_of
 from shaoxiang.parts import House, house_in_memory, load_rules
 from shaoxiang.player import Player, Scenario, ScenarioError, read_scenario
 from shaoxiang.resources import load_city, read_json
 from shaoxiang.result import Result
-from shaoxiang.settings import LogFormat, Settings
+from shaoxiang.settings import Settings
 from store.errors import StoreError
-from store.tokens import Tokens
 
 app = typer.Typer(
     help="Shaoxiang 哨响: streets whistle, departments report.", no_args_is_help=True, add_completion=False
 )
 out = Console()
-err = Console(stderr=True)
 
 FAILED, USAGE = 1, 2
-
-Dir = Annotated[Path | None, typer.Option("--dir", help="Folder of the store; SHAOXIANG_DIR otherwise.")]
-Port = Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 takes a free one.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 
 
 def main() -> None:
@@ -55,7 +49,11 @@ def main() -> None:
         where = ".".join(map(str, first["loc"]))
         typer.echo(f"shaoxiang: {problem.title}: {where}: {first['msg']} ({problem.error_count()} in all)", err=True)
         sys.exit(USAGE)
-    except (StoreError, ScenarioError, Refusal, ValueError, OSError) as problem:
+    except DBAPIError as problem:
+        # Its own words would repeat the statement.
+        typer.echo(f"shaoxiang: the views cannot be used: {str(problem.orig).strip()}", err=True)
+        sys.exit(USAGE)
+    except (StoreError, ScenarioError, Refusal, ValueError, OSError, RuntimeError) as problem:
         typer.echo(f"shaoxiang: {problem}", err=True)
         sys.exit(USAGE)
 
@@ -76,7 +74,7 @@ def about(
 @app.command()
 def demo(port: Port = None, directory: Dir = None) -> None:
     """Run everything in one process with the demo city, and print the address and a login per role."""
-    with _open(_settings(directory, port), migrate_first=True) as (premises, clock):
+    with _open(settings_of(directory, port, database=None), migrate_first=True) as (premises, clock):
         logins = demo_city.load_demo(premises, lambda line: typer.echo(f"  {line}"))
         sock = server.listen(premises.settings.host, premises.settings.port)
 
@@ -92,16 +90,34 @@ def demo(port: Port = None, directory: Dir = None) -> None:
 
 @app.command()
 def serve(port: Port = None, directory: Dir = None) -> None:
-    """Run API, projector and scheduler in one process on the embedded store."""
-    with _open(_settings(directory, port)) as (premises, clock):
+    """Serve the API. On an embedded store this one process folds the views and fires the timers as well."""
+    settings = settings_of(directory, port)
+    with _open(settings, folds=settings.database is None) as (premises, clock):
         sock = server.listen(premises.settings.host, premises.settings.port)
         server.serve(premises, clock, sock, lambda: _announce(sock.getsockname()))
 
 
 @app.command()
-def migrate(directory: Dir = None) -> None:
+def work(port: WatchPort = 0, directory: Dir = None) -> None:
+    """Fold the views, on PostgreSQL: one process leads, and any other stands by to take over."""
+    _in_background(background.work, port, directory)
+
+
+@app.command()
+def tick(port: WatchPort = 0, directory: Dir = None) -> None:
+    """Fire the timers, on PostgreSQL: as many processes as one likes share what is due."""
+    _in_background(background.tick, port, directory)
+
+
+@app.command()
+def migrate(
+    directory: Dir = None,
+    role: Annotated[
+        str | None, typer.Option("--role", help="PostgreSQL: the role that the processes run as; it is granted that.")
+    ] = None,
+) -> None:
     """Create the store, or bring it up to date; doing it again changes nothing."""
-    for name, before, after in migrate_all(_settings(directory)):
+    for name, before, after in migrate_all(settings_of(directory), role):
         typer.echo(f"{name}: version {after}" + ("" if before == after else f" (was {before})"))
 
 
@@ -109,7 +125,9 @@ def migrate(directory: Dir = None) -> None:
 def play(
     files: Annotated[list[Path], typer.Argument(help="Scenario files.")],
     as_json: Json = False,
-    db: Annotated[str | None, typer.Option("--db", help="Play into this store: sqlite:///FOLDER.")] = None,
+    db: Annotated[
+        str | None, typer.Option("--db", help="Play into this store: sqlite:///FOLDER or postgresql://…")
+    ] = None,
     policy: Annotated[Path | None, typer.Option("--policy", help="Rehearse another deadline policy.")] = None,
 ) -> None:
     """Play scenario files on a virtual clock, and compare what came of them with what they expect."""
@@ -133,9 +151,7 @@ def rebuild(
     as_json: Json = False,
 ) -> None:
     """Fold views again beside the live ones, and swap them in."""
-    from projections.rebuilding import rebuild as fold_again  # noqa: PLC0415 - only this command needs it
-
-    with _open(_settings(directory)) as (premises, _), _progress("folding") as progress:
+    with _open(settings_of(directory)) as (premises, _), progress_of("folding") as progress:
         house = premises.house
         known = {view.name: view for view in house.projector.views}
         unknown = [name for name in views or () if name not in known]
@@ -143,24 +159,24 @@ def rebuild(
             msg = f"No view is called {', '.join(unknown)}; there are {', '.join(sorted(known))}."
             raise ValueError(msg)
         chosen = [known[name] for name in views] if views else list(known.values())
-        house.projector.catch_up()
-        position = fold_again(house.log, house.views, chosen, progress)
-    _say({"views": [view.name for view in chosen], "position": position}, as_json=as_json)
+        house.catch_up()
+        position = house.projector.rebuild(chosen, progress)
+    say({"views": [view.name for view in chosen], "position": position}, as_json=as_json)
 
 
 @app.command()
 def check(directory: Dir = None, as_json: Json = False) -> None:
     """Prove that the live views equal a fresh fold of the log; exits 1 and names rows where they do not."""
-    from projections.rebuilding import check as compare  # noqa: PLC0415 - only this command needs it
+    from projections.checking import check as compare  # noqa: PLC0415 - only this command needs it
 
-    with _open(_settings(directory)) as (premises, _), _progress("comparing") as progress:
+    with _open(settings_of(directory)) as (premises, _), progress_of("comparing") as progress:
         house = premises.house
-        house.projector.catch_up()
+        house.catch_up()
         found = compare(house.log, house.views, house.projector.views, progress)
         parked = house.projector.parked()
         position = house.log.position()
     clean = not found and not parked
-    _say(
+    say(
         {
             "clean": clean,
             "position": position,
@@ -176,12 +192,12 @@ def check(directory: Dir = None, as_json: Json = False) -> None:
 @app.command()
 def retry(directory: Dir = None, as_json: Json = False) -> None:
     """Fold cases that were put aside again, after what ailed them was repaired; exits 1 while any stays aside."""
-    with _open(_settings(directory)) as (premises, _):
+    with _open(settings_of(directory)) as (premises, _):
+        premises.house.catch_up()
         projector = premises.house.projector
-        projector.catch_up()
         well = projector.retry_parked()
         parked = [each._asdict() for each in projector.parked()]
-    _say({"well": well, "parked": parked}, as_json=as_json)
+    say({"well": well, "parked": parked}, as_json=as_json)
     raise typer.Exit(FAILED if parked else 0)
 
 
@@ -194,7 +210,7 @@ def import_cases(
     as_json: Json = False,
 ) -> None:
     """Bring in cases of another system, with their original times; run again, it adds nothing twice."""
-    with _open(_settings(directory)) as (premises, _), _progress("importing") as progress:
+    with _open(settings_of(directory)) as (premises, _), progress_of("importing") as progress:
         result = import_file(
             premises.house,
             file,
@@ -203,72 +219,84 @@ def import_cases(
             report_path=report or file.with_suffix(".refused.csv"),
             keep_in=premises.settings.imports,
         )
-    _say(result.model_dump(mode="json"), as_json=as_json)
+    say(result.model_dump(mode="json"), as_json=as_json)
 
 
 @app.command()
-def token(
-    role: Annotated[str, typer.Argument(help="The role, such as street_leader.")],
-    organisation: Annotated[str, typer.Argument(help="The organisation, by name or code.")],
-    name: Annotated[str, typer.Option("--name", help="What to call the token in lists.")] = "token",
+def backup(
+    to: Annotated[
+        Path, typer.Option("--to", help="A folder that keeps backups and their photos, or a file that ends in .backup.")
+    ] = Path("shaoxiang-backups"),
+    vault: Annotated[bool, typer.Option(help="With everybody's identity, each under its own key.")] = True,
+    photos: Annotated[bool, typer.Option(help="Copy the photos that the folder does not have yet.")] = True,
     directory: Dir = None,
+    as_json: Json = False,
 ) -> None:
-    """Issue a bearer token for a new person in a role; it is shown once and kept as a hash."""
-    if role not in list(Role):
-        msg = f"No role is called {role}; there are {', '.join(Role)}."
-        raise ValueError(msg)
-    settings = _settings(directory)
-    home = city_with_kept(load_city(settings.data), settings.imports).find(organisation)
-    if home.kind not in HELD_IN[Role(role)]:
-        msg = f"The role {role} is not held in {home.name}, which is a {home.kind}."
-        raise ValueError(msg)
-    with closing(Tokens(settings.access_db)) as tokens:
-        issued = tokens.create(uuid4(), role, home.code, name, SystemClock().now())
-    typer.echo(issued.secret)
+    """Copy the store into one file while it is in use; every command that was answered before is in it."""
+    settings = settings_of(directory)
+    with progress_of("copying events") as progress:
+        taken = copies.back_up(settings, to, SystemClock().now, vault=vault, photos=photos, progress=progress)
+    say(copies.summary(taken), as_json=as_json)
 
 
 @app.command()
-def tokens(directory: Dir = None, as_json: Json = False) -> None:
-    """List the tokens: id, role, organisation, name, and whether they were revoked; never the secrets."""
-    with closing(Tokens(_settings(directory).access_db)) as kept:
-        for each in kept.list():
-            shown = each.model_dump(mode="json")
-            typer.echo(json.dumps(shown, ensure_ascii=False) if as_json else "  ".join(map(str, shown.values())))
+def restore(
+    source: Annotated[Path | None, typer.Argument(help="A backup, or a folder of which the newest is taken.")] = None,
+    check_only: Annotated[
+        bool, typer.Option("--check-only", help="Prove that it is whole, and change nothing.")
+    ] = False,
+    epoch_only: Annotated[
+        bool, typer.Option("--epoch-only", help="The database was brought back by its own means: begin the new epoch.")
+    ] = False,
+    directory: Dir = None,
+    as_json: Json = False,
+) -> None:
+    """Fill an empty store from a backup, proved byte by byte, and begin a new epoch: nothing is sent a second time."""
+    settings, now = settings_of(directory), SystemClock().now
+    if epoch_only:
+        with closing(open_log(settings)) as log:
+            say(log.new_epoch(now())._asdict(), as_json=as_json)
+        return
+    if source is None:
+        raise ValueError("name the backup to restore: a file that ends in .backup, or the folder that keeps them")
+    file = restoring.find(source)
+    with progress_of("checking" if check_only else "restoring") as progress:
+        if check_only:
+            said = restoring.summary(restoring.check(settings, file, progress))
+        else:
+            said = restoring.summary(*restoring.restore(settings, file, now, progress))
+    say(said, as_json=as_json)
 
 
-@app.command()
-def revoke(token_id: Annotated[UUID, typer.Argument(help="The token's id, as listed.")], directory: Dir = None) -> None:
-    """End a token at once, also in a server that is running."""
-    with closing(Tokens(_settings(directory).access_db)) as kept:
-        kept.revoke(token_id, SystemClock().now())
+for _each in keeping.COMMANDS:
+    app.command()(_each)
 
 
 # What the commands share.
 
 
-def _settings(directory: Path | None, port: int | None = None) -> Settings:
-    chosen: dict[str, Any] = {}
-    if directory is not None:
-        chosen["dir"] = directory
-    if port is not None:
-        chosen["port"] = port
-    try:
-        settings = Settings(**chosen)
-    except ValidationError as problem:
-        first = problem.errors()[0]
-        msg = f"setting {'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise ValueError(msg) from None
-    logs.configure(settings.log_level, json=settings.log_format is LogFormat.JSON)
-    return settings
-
-
 @contextmanager
-def _open(settings: Settings, *, migrate_first: bool = False) -> Iterator[tuple[Premises, SystemClock]]:
+def _open(
+    settings: Settings, *, migrate_first: bool = False, folds: bool = True
+) -> Iterator[tuple[Premises, SystemClock]]:
     clock = SystemClock()
     if migrate_first:
         migrate_all(settings)
-    with open_premises(settings, clock.now) as premises:
+    with open_premises(settings, clock.now, folds=folds) as premises:
         yield premises, clock
+
+
+def _in_background(run: background.Background, port: int, directory: Path | None) -> None:
+    """Run a process that answers nobody but those who ask how it is."""
+    settings = settings_of(directory, port)
+    if settings.database is None:
+        msg = (
+            f"`{run.__name__}` is for a store on PostgreSQL, named by SHAOXIANG_DATABASE; on the embedded store in "
+            f"{settings.dir} `shaoxiang serve` folds the views and fires the timers as well."
+        )
+        raise ValueError(msg)
+    with closing(server.listen(settings.host, settings.port)) as sock:
+        run(settings, sock, lambda: _announce(sock.getsockname(), run.__name__, "/ready"))
 
 
 @contextmanager
@@ -286,23 +314,15 @@ def _stage(
         finally:
             house.close()
         return
-    settings = _settings(parse_store(db))
+    settings = settings_of(None, **store_of(db))
     migrate_all(settings)
     with open_premises(settings, clock.now, policies=policies, extra=extra) as premises:
         yield premises.house, clock
 
 
-@contextmanager
-def _progress(what: str) -> Iterator[Any]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _announce(address: tuple[Any, ...]) -> None:
+def _announce(address: tuple[Any, ...], what: str = "", path: str = "/api/v1") -> None:
     host = f"[{address[0]}]" if ":" in str(address[0]) else address[0]
-    typer.echo(f"Shaoxiang is ready at http://{host}:{address[1]}/api/v1")
+    typer.echo(f"Shaoxiang {what}{' ' * bool(what)}is ready at http://{host}:{address[1]}{path}")
 
 
 def _print_play(document: dict[str, Any], problems: list[str], *, as_json: bool) -> None:
@@ -324,14 +344,6 @@ def _print_play(document: dict[str, Any], problems: list[str], *, as_json: bool)
         typer.echo(f"  notice {notice['at']} {notice['kind']} to {notice['to']} about {notice['about']}")
     for problem in problems:
         typer.echo(f"  differs: {problem}")
-
-
-def _say(facts: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(facts, ensure_ascii=False, default=str))
-        return
-    for key, value in facts.items():
-        typer.echo(f"{key}: {value}")
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ def import_file(
         keep(mapping, keep_in)
     with _report(report_path) as refuse:
         counts = _bring_all(Importer(house.world, mapping.name), rows, table, refuse, progress)
-    house.projector.catch_up()
+    house.catch_up()
     return ImportResult(
         file=path.name, mapping=mapping.name, rows=sum(counts), **counts._asdict(),
         report=str(report_path) if report_path is not None else None, position=house.log.position(),

@@ -15,8 +15,11 @@ PERSONAL = frozenset({
 
 MASK = "***"
 
-CHATTY = ("apscheduler", "uvicorn")
-"""Libraries that tell of every step; their warnings are enough."""
+CHATTY = {"apscheduler": logging.ERROR, "uvicorn": logging.WARNING}
+"""Libraries that tell of every step, and the least level of theirs that is news.
+
+That a tick was skipped because the last one is still at work is none: it works until nothing is left.
+"""
 
 
 WITHOUT_LOCALS = structlog.processors.ExceptionRenderer(
@@ -50,8 +53,8 @@ def configure(level: str = "INFO", *, json: bool = False, stream: TextIO | None 
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for chatty in CHATTY:
-        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+    for chatty, least in CHATTY.items():
+        logging.getLogger(chatty).setLevel(max(least, root.level))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

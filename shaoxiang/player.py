@@ -200,7 +200,7 @@ class Player:
             self.clock.advance_to(at)
 
     def _next_due(self, after: datetime | None) -> datetime | None:
-        self.house.projector.catch_up()
+        self.house.catch_up()
         due = self.house.sweeper.next_at()
         if due is None or after is None or due > after:
             return due

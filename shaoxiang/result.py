@@ -16,7 +16,9 @@ from domain.dispatch.standing import standing_id
 from domain.kernel import Kind, case_of, kind_of
 from domain.policy.deadlines import Stage
 from domain.registry.organisations import OrganisationKind
+from projections.board import BOARD
 from projections.history import HISTORY
+from projections.inbox import INBOX
 from projections.indicators import INDICATORS, TENTHS
 from projections.notices import NOTICES
 from projections.timeliness import INDICATOR_COUNTS
@@ -128,16 +130,22 @@ class Result:
         ]
 
     def _statistics(self) -> dict[str, dict[str, Any]]:
-        """Each organisation's indicators: a department's own, and a street's or area's for what has no department."""
+        """Each organisation's indicators: a department's own, and a street's or area's for what has no department.
+
+        A department that was called, and a place of a report, is among them also where nothing counts any more.
+        """
         column = INDICATOR_COUNTS.table.c
         groups = (column.department, column.street, column.indicator)
         query = select(*groups, func.sum(column.numerator), func.sum(column.denominator)).group_by(*groups)
-        figures: dict[str, dict[str, list[int]]] = {}
+        places = select(func.coalesce(BOARD.table.c.street, BOARD.table.c.area))
         with self.house.views.reading() as db:
+            concerned = [*db.execute(select(INBOX.table.c.department)).scalars(), *db.execute(places).scalars()]
+            figures: dict[str, dict[str, list[int]]] = {self._organisation(code): {} for code in concerned if code}
             for department, street, indicator, numerator, denominator in db.execute(query):
                 figure = figures.setdefault(self._organisation(department or street), {}).setdefault(indicator, [0, 0])
-                figure[0] += numerator
-                figure[1] += denominator
+                # PostgreSQL adds whole numbers up to a decimal.
+                figure[0] += int(numerator)
+                figure[1] += int(denominator)
         return {
             name: {indicator: _rate(indicator, *own.get(indicator, (0, 0))) for indicator in INDICATORS}
             for name, own in sorted(figures.items())

@@ -1,9 +1,10 @@
-"""One process in embedded mode: the API, the projector and the ticker, started and stopped together."""
+"""The process that serves the API. On an embedded store the projector and the ticker work in it as well."""
 
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from importlib.metadata import version
 
@@ -33,7 +34,7 @@ def build_app(premises: Premises, clock: SystemClock) -> FastAPI:
             desk=house.desk,
             log=house.log,
             views=house.views,
-            projector=house.projector,
+            projector=house.following,
             tokens=premises.tokens,
             vault=premises.vault,
             photos=premises.photos,
@@ -42,18 +43,21 @@ def build_app(premises: Premises, clock: SystemClock) -> FastAPI:
             rules=house.world.rules,
             version=version("shaoxiang"),
             metrics_token=token.get_secret_value() if token else None,
-            limits=_limits(settings),
+            limits=limits_of(settings),
             registry=house.registry,
+            known_position=None if settings.database is None else lambda: house.following.position,
         )
     )
 
 
-def _limits(settings: Settings) -> Limits:
+def limits_of(settings: Settings) -> Limits:
+    """What the edge allows, by the settings."""
     return Limits(
         page_size=settings.page_size,
         page_size_at_most=settings.page_size_at_most,
         body_at_most=settings.body_at_most,
         photo_at_most=settings.photo_at_most,
+        retry_for=settings.retry_for.total_seconds(),
         wait_at_most=settings.wait_at_most.total_seconds(),
         heartbeat_every=settings.heartbeat_every.total_seconds(),
         requests=parse(f"{settings.requests_per_minute}/minute"),
@@ -87,19 +91,42 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(premises: Premises, clock: SystemClock, sock: socket.socket, ready: Callable[[], None]) -> None:
     """Serve until told to stop by SIGINT or SIGTERM; what was acknowledged by then is on disk."""
+    app = build_app(premises, clock)
+    for year in (clock.now().year, clock.now().year + 1):
+        for alert in premises.house.world.rules.calendar_alerts(year):
+            log.warning("calendar", kind=alert.kind, year=alert.year, said=alert.message)
+    with nullcontext() if premises.settings.database is not None else working(premises, clock.now):
+        run(app, sock, ready)
+
+
+def run(app: FastAPI, sock: socket.socket, ready: Callable[[], None]) -> None:
+    """Answer until told to stop by SIGINT or SIGTERM; `ready` is called when it begins to."""
     config = uvicorn.Config(
-        build_app(premises, clock),
+        app,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         server_header=False,
     )
-    server = _Announcing(config, ready)
-    for year in (clock.now().year, clock.now().year + 1):
-        for alert in premises.house.world.rules.calendar_alerts(year):
-            log.warning("calendar", kind=alert.kind, year=alert.year, said=alert.message)
-    with working(premises, clock.now):
-        server.run(sockets=[sock])
+    with _outlived():
+        _Announcing(config, ready).run(sockets=[sock])
+
+
+@contextmanager
+def _outlived() -> Iterator[None]:
+    """Let the process outlive the signal that ends its server, so that the rest of it can finish what it has in hand.
+
+    The server takes the signals itself, and when it has ended raises them again for whoever had them before.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.signal(each, lambda *_: None) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 class _Announcing(uvicorn.Server):

@@ -30,9 +30,29 @@ class Settings(BaseSettings):
     )
 
     dir: Path = Field(Path("shaoxiang-data"), description="Folder of the store: the log, the views, photos, the key.")
+    database: SecretStr | None = Field(
+        None,
+        description=(
+            "URL of the PostgreSQL database, which may name several hosts; then the folder holds only photos, imports "
+            "and the key. Unset, everything lies in the folder, for one process."
+        ),
+    )
+    log_connections: int = Field(
+        8, ge=2, le=200, description="Most connections of one process to the log, on PostgreSQL."
+    )
+    view_connections: int = Field(
+        8, ge=2, le=200, description="Most connections of one process to the views, on PostgreSQL."
+    )
+    retry_for: Seconds = Field(
+        timedelta(seconds=5),
+        description="How long a command is tried again while the store is away, as in a failover; then 503.",
+    )
+    timer_threads: int = Field(
+        8, ge=1, le=64, description="How many streams one scheduler fires side by side, on PostgreSQL."
+    )
     data: Path | None = Field(None, description="A site's own data folder instead of the one that ships.")
-    host: str = Field("127.0.0.1", description="Address that `serve` listens on; 0.0.0.0 is reachable from outside.")
-    port: int = Field(8000, ge=0, le=65535, description="Port that `serve` listens on; 0 takes a free one.")
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 is reachable from outside.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     master_key: SecretStr | None = Field(
         None, description="Base64 of the 32 bytes that wrap every person's key; unset, a key file in the store folder."
     )
@@ -53,13 +73,20 @@ class Settings(BaseSettings):
     )
     page_size: int = Field(50, ge=1, le=1000, description="Rows of a page when a request does not say.")
     page_size_at_most: int = Field(200, ge=1, le=1000, description="Most rows of a page that a request may ask for.")
-    requests_per_minute: int = Field(600, ge=1, description="Requests a minute for one token; beyond, 429.")
+    requests_per_minute: int = Field(
+        600, ge=1, description="Requests a minute for one token at one API process; beyond, 429."
+    )
     body_at_most: int = Field(1_048_576, ge=1024, description="Largest request body in bytes; beyond, 413.")
     photo_at_most: int = Field(10_485_760, ge=1024, description="Largest photo in bytes.")
     photo_pixels_at_most: int = Field(50_000_000, ge=1, description="Most pixels of a photo, which bounds its memory.")
     metrics_token: SecretStr | None = Field(
         None, description="Bearer token for /metrics; unset, only the machine itself may read it."
     )
+
+    @property
+    def database_url(self) -> str | None:
+        """The URL of the PostgreSQL database; None for a store in the folder."""
+        return None if self.database is None else self.database.get_secret_value()
 
     @property
     def log_db(self) -> Path:

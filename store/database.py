@@ -1,17 +1,77 @@
-"""A small SQLite file beside the log: durable, one writer at a time, shared by threads and processes."""
+"""A small database beside the log, for the vault and the tokens: a SQLite file, or a schema of the PostgreSQL one.
+
+Durable, one writer at a time, shared by threads and processes. Statements are written once, with `?` for parameters,
+in words that both databases understand.
+"""
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Protocol
 
 from store.migrations import Schema, must_exist, require
+from store.sqlite import full_disk_told
 
 _BUSY_SECONDS = 30
 
+Place = Path | str
+"""A SQLite file, or the URL of a PostgreSQL database."""
 
-class Database:
+
+class Cursor(Protocol):
+    """What a statement answered."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows it changed."""
+
+    def fetchone(self) -> Any:
+        """The next row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """All rows."""
+
+
+class Statements(Protocol):
+    """What statements are given to."""
+
+    def execute(self, statement: str, parameters: Sequence[object] = (), /) -> Cursor:
+        """Run one statement."""
+
+
+class Database(Protocol):
+    """An open, migrated database of one schema. It raises StoreAway and StoreFull as the log does."""
+
+    @contextmanager
+    def reading(self) -> Iterator[Statements]:
+        """For single statements that only read."""
+        yield  # type: ignore[misc]
+
+    @contextmanager
+    def writing(self) -> Iterator[Statements]:
+        """One writing unit: on disk when it ends, undone when it raises; one at a time in all processes."""
+        yield  # type: ignore[misc]
+
+    def forget(self) -> None:
+        """See to it that what was deleted is not left readable for longer than the database needs."""
+
+    def close(self) -> None:
+        """Give back every connection; safe to do twice."""
+
+
+def open_database(place: Place, schema: Schema) -> Database:
+    """Open the database at the place. Raises StoreMissing, StoreAway, NotMigrated or NewerStore."""
+    if isinstance(place, Path):
+        return SqliteDatabase(place, schema)
+    # The driver is an extra: the embedded store does without it.
+    from store.postgres_database import PostgresDatabase  # noqa: PLC0415
+
+    return PostgresDatabase(place, schema)
+
+
+class SqliteDatabase:
     """An open, migrated file. Opening raises StoreMissing, NotMigrated or NewerStore."""
 
     def __init__(self, path: Path, schema: Schema) -> None:
@@ -35,7 +95,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One writing unit: on disk when it ends, undone when it raises."""
-        with self._lock:
+        with self._lock, full_disk_told():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection

@@ -19,6 +19,22 @@ class DuplicateCommand(Conflict):
         self.command_id = command_id
 
 
+class StoreFull(StoreError):
+    """The disk of the store is full. Nothing was stored; reading goes on, and so does writing once there is room."""
+
+
+class StoreAway(StoreError):
+    """The store cannot be reached just now: it is down, failing over, or has more waiting than it can take.
+
+    Whether a writing unit took effect may be unknown. Its command row tells, so trying again with the same command
+    id is safe; a unit without one is decided again from what is loaded.
+    """
+
+
+class PartitionRefused(StoreError):
+    """A year of the log cannot be detached or attached; the message says why."""
+
+
 class StoreInUse(StoreError):
     """Another process has the embedded store open for writing."""
 
@@ -45,3 +61,15 @@ class UnreadableEvent(StoreError):
 
 class WrongKey(StoreError):
     """The master key does not open what was encrypted under another one, or the stored bytes were altered."""
+
+
+class Damaged(StoreError):
+    """A backup that is not whole, or not as it was written; the message names the part and the position."""
+
+
+class NotEmpty(StoreError):
+    """A store that was to be restored into holds something already."""
+
+
+class RestoreCutShort(StoreError):
+    """A restore into the store began and did not end: restore again."""

@@ -1,7 +1,9 @@
 """The log: aggregates are loaded from it and saved to it, and views, timers and the feed read it in order."""
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Self, TypeVar
 from uuid import UUID
@@ -9,15 +11,18 @@ from uuid import UUID
 from eventsourcing.domain import DomainEventProtocol
 
 from domain.kernel import CaseAggregate
+from store.bands import Bands, PostgresBands, SqliteBands
 from store.mapper import EventMapper
-from store.recorder import CommandRow, LogRecorder, RawEvent, Unit
+from store.recorder import CommandRow, Epoch, LogRecorder, RawEvent, Unit
 from store.sqlite import SqliteRecorder
 
-__all__ = ["CommandRow", "EventLog", "RawEvent", "Recorded", "Saved"]
+__all__ = ["CommandRow", "Epoch", "EventLog", "RawEvent", "Recorded", "Saved"]
 
 A = TypeVar("A", bound=CaseAggregate)
 _NOTHING: Mapping[str, int] = {}
 _NO_READS: Mapping[UUID, int] = {}
+_LOOK_SECONDS = 0.05
+"""How often a log that others write to as well is asked for news while somebody waits for it."""
 
 
 class Recorded(NamedTuple):
@@ -35,13 +40,21 @@ class Saved(NamedTuple):
 
 
 class EventLog:
-    """The one ordered log of all facts. Safe to use from many threads; writing units go one at a time."""
+    """The one ordered log of all facts. Safe to use from many threads; writing units take effect one after another.
+
+    Every method raises StoreAway when the database cannot be reached; those that write raise StoreFull when its disk
+    is full.
+    """
+
+    bands: Bands | None = None
+    """How to read it case by case, in other processes too; None for a log in memory."""
 
     def __init__(self, recorder: LogRecorder, mapper: EventMapper) -> None:
         self.mapper = mapper
         self._recorder = recorder
         self._moved = threading.Condition()
         self._seen = recorder.position()
+        self._looked_at = time.monotonic()
 
     @classmethod
     def open(cls, path: Path, kinds: Iterable[type[CaseAggregate]], *, read_only: bool = False) -> Self:
@@ -50,7 +63,27 @@ class EventLog:
         Raises StoreMissing, StoreInUse (for writing, one process at a time), NotMigrated or NewerStore.
         """
         mapper = EventMapper(kinds)
-        return cls(SqliteRecorder.open(path, read_only=read_only), mapper)
+        log = cls(SqliteRecorder.open(path, read_only=read_only), mapper)
+        log.bands = SqliteBands(path)
+        return log
+
+    @classmethod
+    def connect(
+        cls, url: str, kinds: Iterable[type[CaseAggregate]], *, readers: int = 8, patience: float = 5.0
+    ) -> Self:
+        """Open the migrated PostgreSQL database at the URL, which may name several hosts; many processes may.
+
+        `readers` is how many connections read at once at most, beside the one that writes; `patience` is how many
+        seconds anything is tried again while the database is away.
+        Raises StoreAway, NotMigrated or NewerStore, or StoreError for a setting that loses events.
+        """
+        # The driver is an extra: the embedded store does without it.
+        from store.postgres import PostgresRecorder  # noqa: PLC0415
+
+        mapper = EventMapper(kinds)
+        log = cls(PostgresRecorder(url, readers=readers, patience=patience), mapper)
+        log.bands = PostgresBands(url)
+        return log
 
     @classmethod
     def in_memory(cls, kinds: Iterable[type[CaseAggregate]]) -> Self:
@@ -63,8 +96,13 @@ class EventLog:
 
         Raises UnknownTopic, NewerStore or UnreadableEvent for a stored event that cannot be read.
         """
+        return self.fold(kind, self.stream(stream_id))
+
+    @staticmethod
+    def fold(kind: type[A], stream: Iterable[Recorded]) -> A | None:
+        """The aggregate as these events of its stream make it, or None where they make none of that kind."""
         aggregate: CaseAggregate | None = None
-        for recorded in self.stream(stream_id):
+        for recorded in stream:
             aggregate = recorded.event.mutate(aggregate)
         return aggregate if isinstance(aggregate, kind) else None
 
@@ -93,15 +131,20 @@ class EventLog:
         """Store these events as one writing unit; see `save`, which builds on it. Raises as `save` does."""
         stored = [self.mapper.to_stored_event(event) for event in events]
         position = self._recorder.write(Unit(stored, reads, command, counters))
-        with self._moved:
-            if position > self._seen:
-                self._seen = position
-                self._moved.notify_all()
+        self._notice(position)
         return Saved(position, {event.originator_id: event.originator_version for event in events})
 
     def stream(self, stream_id: UUID) -> list[Recorded]:
         """All events of one stream, oldest first; empty when there is none. Raises as `load` does."""
         return [self._recorded(row) for row in self._recorder.stream(stream_id)]
+
+    def streams(self, stream_ids: Sequence[UUID]) -> dict[UUID, list[Recorded]]:
+        """All events of these streams by stream, asked for at once; an empty list where there is none. As `load`."""
+        found: dict[UUID, list[Recorded]] = {stream_id: [] for stream_id in stream_ids}
+        for row in self._recorder.streams(stream_ids):
+            recorded = self._recorded(row)
+            found[recorded.event.originator_id].append(recorded)
+        return found
 
     def case(self, member: UUID) -> list[Recorded]:
         """All events of all streams of the case that `member` belongs to, in order of position. Raises as `load`."""
@@ -114,6 +157,18 @@ class EventLog:
     def raw(self, after: int, limit: int) -> list[RawEvent]:
         """As `events`, but as the stored bytes, for those who decode some and skip others (`mapper.decode`)."""
         return self._recorder.after(after, limit)
+
+    def at(self, positions: Sequence[int]) -> dict[int, RawEvent]:
+        """The events at these positions as stored bytes, by position; where there is none, nothing."""
+        return {row[0]: row for row in self._recorder.at(positions)}
+
+    def bulk(self, after: int, until: int, part: int = 0, parts: int = 1) -> Iterator[list[RawEvent]]:
+        """All events after one position and up to another as stored bytes, in order, in batches, the fastest way.
+
+        Of `parts` shares only number `part` (from 0) is read; a case belongs to one share (`recorder.part_of`). A
+        break of the connection raises StoreAway, and whoever reads begins again.
+        """
+        return self._recorder.bulk(after, until, part, parts)
 
     def command(self, command_id: UUID) -> CommandRow | None:
         """What was stored with the command of that id, or None when it never took effect."""
@@ -130,11 +185,29 @@ class EventLog:
     def wait(self, position: int, timeout: float) -> int:
         """Wait at most `timeout` seconds until something lies after the position; answers the latest one known.
 
-        It is a hint for this process's own writes: whoever must not miss another process's still polls.
+        This process's own writes end the wait at once, those of others on PostgreSQL a twentieth of a second later. A
+        process that looks on beside an embedded store's writer is told nothing and polls.
         """
-        with self._moved:
-            self._moved.wait_for(lambda: self._seen > position, timeout)
-            return self._seen
+        deadline = time.monotonic() + timeout
+        while True:
+            self._look()
+            with self._moved:
+                left = deadline - time.monotonic()
+                nap = min(left, _LOOK_SECONDS) if self._recorder.shared else left
+                if self._moved.wait_for(lambda: self._seen > position, nap) or left <= nap:
+                    return self._seen
+
+    def epoch(self) -> Epoch:
+        """How often the log was restored from a backup, and up to which position."""
+        return self._recorder.epoch()
+
+    def new_epoch(self, at: datetime) -> Epoch:
+        """Begin the next epoch at the log's position, at the aware moment `at`: the log was restored."""
+        return self._recorder.new_epoch(at)
+
+    def detached(self) -> list[str]:
+        """The years that were taken out of the log (see partitions). Views cannot be folded anew without them."""
+        return self._recorder.detached()
 
     def close(self) -> None:
         """Give back every connection and lock; safe to do twice."""
@@ -145,6 +218,21 @@ class EventLog:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _notice(self, position: int) -> None:
+        with self._moved:
+            if position > self._seen:
+                self._seen = position
+                self._moved.notify_all()
+
+    def _look(self) -> None:
+        """Ask for others' news, one thread for all that wait."""
+        now = time.monotonic()
+        with self._moved:
+            if not self._recorder.shared or now - self._looked_at < _LOOK_SECONDS:
+                return
+            self._looked_at = now
+        self._notice(self._recorder.position())
 
     def _recorded(self, row: RawEvent) -> Recorded:
         position, stream_id, version, topic, state = row

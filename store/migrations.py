@@ -13,9 +13,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from store.errors import NewerStore, NotMigrated, StoreMissing
+from store.errors import NewerStore, NotMigrated, RestoreCutShort, StoreMissing
 
 _BUSY_SECONDS = 30
+
+RESTORING = "restoring"
+"""The mark that lies in the folder of a store while a backup is restored into it."""
 
 
 class Schema(NamedTuple):
@@ -47,6 +50,7 @@ LOG = Schema(
                 at TEXT NOT NULL) WITHOUT ROWID""",
             "CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
         ),
+        ("CREATE TABLE epoch (number INTEGER PRIMARY KEY, position INTEGER NOT NULL, at TEXT NOT NULL)",),
     ),
 )
 
@@ -88,6 +92,7 @@ def migrate(path: Path, schema: Schema = LOG) -> tuple[int, int]:
     Doing it again does nothing. Several processes may do it at once: they take turns. Raises NewerStore.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _refuse_half_restored(path)
     with _alone_in(path.parent):
         if not path.exists():
             # Never opened and closed when it is there: that would drop SQLite's locks on it in this process.
@@ -141,10 +146,19 @@ def require(connection: sqlite3.Connection, schema: Schema, place: str) -> None:
 
 
 def must_exist(path: Path, schema: Schema) -> None:
-    """Raise StoreMissing when there is no such file: opening must never create an empty store by mistake."""
+    """Raise RestoreCutShort, or StoreMissing: opening must never create an empty store by mistake."""
+    _refuse_half_restored(path)
     if not path.is_file():
         msg = f"there is no {schema.name} at {path}: check the path, or run `shaoxiang migrate` to create it"
         raise StoreMissing(msg)
+
+
+def _refuse_half_restored(path: Path) -> None:
+    if (path.parent / RESTORING).exists():
+        msg = (
+            f"a restore into {path.parent} is under way or was cut short: let it end, or run `shaoxiang restore` again"
+        )
+        raise RestoreCutShort(msg)
 
 
 def _version(connection: sqlite3.Connection) -> int:

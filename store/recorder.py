@@ -1,6 +1,7 @@
 """The seam between the log and its database: what one writing unit is, and what a recorder must do with it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -11,6 +12,37 @@ from domain.kernel import Frozen
 
 RawEvent = tuple[int, bytes, int, str, bytes]
 """Position, stream id (16 bytes), version, topic and state, exactly as stored."""
+
+
+BULK_BATCH = 5000
+"""How many events a bulk read hands over at a time."""
+
+_PART_BYTE = 11
+
+
+def part_of(stream_id: bytes, parts: int) -> int:
+    """Which of `parts` equal shares a stream belongs to; all streams of a case belong to the same one.
+
+    The last byte of what a case's streams share is random, and enough to tell up to some dozens of shares apart.
+    """
+    return stream_id[_PART_BYTE] % parts
+
+
+class Epoch(NamedTuple):
+    """Which history the positions count, and up to which position it is the one from before: see `next`.
+
+    The number is 0 until the log is restored for the first time, and each restore makes it greater.
+    """
+
+    number: int
+    position: int
+
+    def next(self, position: int, at: datetime) -> "Epoch":
+        """The epoch that a restore up to the position begins at an aware moment.
+
+        The seconds of its beginning number it, so that two restores of one backup are told apart as well.
+        """
+        return Epoch(max(self.number + 1, int(at.timestamp())), position)
 
 
 class CommandRow(Frozen):
@@ -43,7 +75,14 @@ class Unit(NamedTuple):
 
 
 class LogRecorder(Protocol):
-    """A database that keeps the log. Every method may be called from any thread."""
+    """A database that keeps the log. Every method may be called from any thread.
+
+    All of them raise StoreAway when the database cannot be reached, and those that write StoreFull when its disk is
+    full.
+    """
+
+    shared: bool
+    """Whether other processes may be writing, so that waiting for news means asking."""
 
     def write(self, unit: Unit) -> int:
         """Store the unit in one transaction and answer its position; raises Conflict or DuplicateCommand."""
@@ -51,11 +90,20 @@ class LogRecorder(Protocol):
     def stream(self, stream_id: UUID) -> list[RawEvent]:
         """All events of the stream, oldest first."""
 
+    def streams(self, stream_ids: Sequence[UUID]) -> list[RawEvent]:
+        """All events of these streams, each stream's oldest first."""
+
     def case(self, prefix: bytes) -> list[RawEvent]:
         """All events of the streams whose id begins with the prefix (12 bytes), in order of position."""
 
     def after(self, position: int, limit: int) -> list[RawEvent]:
         """At most `limit` events after the position, in order of position."""
+
+    def at(self, positions: Sequence[int]) -> list[RawEvent]:
+        """The events at these positions, in order of position; a position at which there is none is left out."""
+
+    def bulk(self, after: int, until: int, part: int, parts: int) -> Iterator[list[RawEvent]]:
+        """All events after one position and up to another, in order, in batches; of one share of the cases alone."""
 
     def position(self) -> int:
         """The position of the last event, 0 for an empty log."""
@@ -65,6 +113,15 @@ class LogRecorder(Protocol):
 
     def counter(self, name: str) -> int:
         """The counter's value, 0 for one that was never used."""
+
+    def epoch(self) -> Epoch:
+        """The epoch that the log is in."""
+
+    def new_epoch(self, at: datetime) -> Epoch:
+        """Begin the next epoch at the log's position, at an aware moment; answers it."""
+
+    def detached(self) -> list[str]:
+        """The years that were taken out of the log, whose events it therefore does not show."""
 
     def close(self) -> None:
         """Give back every connection and lock; safe to do twice."""

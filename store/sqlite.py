@@ -6,11 +6,13 @@ transactions and connections are ours here, while pooling and the recorder's int
 """
 
 import fcntl
+import json
 import os
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,14 +26,30 @@ from eventsourcing.sqlite import (
     SQLiteDatastore,
 )
 
-from store.errors import Conflict, DuplicateCommand, StoreError, StoreInUse
+from store.errors import Conflict, DuplicateCommand, StoreError, StoreFull, StoreInUse
 from store.migrations import LOG, apply, must_exist, require
-from store.recorder import CommandRow, RawEvent, Unit
+from store.recorder import BULK_BATCH, CommandRow, Epoch, RawEvent, Unit, part_of
 
 _BUSY_SECONDS = 30
 _RAW = "SELECT notification_id, originator_id, originator_version, topic, state FROM event "
 _INSERT = "INSERT INTO event (originator_id, originator_version, topic, state) VALUES (?, ?, ?, ?)"
 _VERSION = "SELECT COALESCE(MAX(originator_version), 0) FROM event WHERE originator_id = ?"
+
+
+_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_WRITE}
+_BYTES = 256
+
+
+@contextmanager
+def full_disk_told() -> Iterator[None]:
+    """Turn SQLite's errors for a disk without room into StoreFull."""
+    try:
+        yield
+    except sqlite3.OperationalError as problem:
+        if problem.sqlite_errorcode not in _FULL:
+            raise
+        msg = f"the disk of the store is full ({problem}): make room; nothing was stored"
+        raise StoreFull(msg) from problem
 
 
 class _Pool(SQLiteConnectionPool):
@@ -83,6 +101,8 @@ class SqliteDatastore(SQLiteDatastore):
 class SqliteRecorder(SQLiteApplicationRecorder):
     """Keeps the log in SQLite: events, command rows and counters, each writing unit in one transaction."""
 
+    shared = False
+
     def __init__(self, datastore: SqliteDatastore, lock: "FileLock | None" = None) -> None:
         super().__init__(datastore, events_table_name="event")
         self.insert_events_statement = _INSERT
@@ -124,9 +144,10 @@ class SqliteRecorder(SQLiteApplicationRecorder):
     def write(self, unit: Unit) -> int:
         """Store the unit in one transaction and answer its position.
 
-        Raises DuplicateCommand, or Conflict when a stream, a read or a counter has moved since it was looked at.
+        Raises DuplicateCommand, or Conflict when a stream, a read or a counter has moved since it was looked at; or
+        StoreFull.
         """
-        with self.datastore.transaction(commit=True) as library_cursor:
+        with full_disk_told(), self.datastore.transaction(commit=True) as library_cursor:
             cursor = library_cursor.sqlite_cursor
             command = unit.command
             if (
@@ -161,6 +182,10 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         """All events of the stream, oldest first."""
         return self._raw("WHERE originator_id = ? ORDER BY originator_version", (stream_id.bytes,))
 
+    def streams(self, stream_ids: Sequence[UUID]) -> list[RawEvent]:
+        """All events of these streams, each stream's oldest first."""
+        return [row for stream_id in stream_ids for row in self.stream(stream_id)]
+
     def case(self, prefix: bytes) -> list[RawEvent]:
         """All events of the streams whose id begins with the prefix (12 bytes), in order of position."""
         bounds = (prefix + bytes(4), prefix + b"\xff" * 4)
@@ -169,6 +194,21 @@ class SqliteRecorder(SQLiteApplicationRecorder):
     def after(self, position: int, limit: int) -> list[RawEvent]:
         """At most `limit` events after the position, in order of position."""
         return self._raw("WHERE notification_id > ? ORDER BY notification_id LIMIT ?", (position, limit))
+
+    def bulk(self, after: int, until: int, part: int, parts: int) -> Iterator[list[RawEvent]]:
+        """All events after one position and up to another, in order, in batches; of one share of the cases alone."""
+        chosen = [bytes([byte]) for byte in range(_BYTES) if part_of(bytes([byte] * 16), parts) == part]
+        share = f"AND substr(originator_id, 12, 1) IN ({', '.join('?' * len(chosen))}) " if parts > 1 else ""
+        where = f"WHERE notification_id > ? AND notification_id <= ? {share}ORDER BY notification_id"
+        with self.datastore.get_connection(commit=False) as connection:
+            cursor = _bare(connection).execute(_RAW + where, (after, until, *(chosen if parts > 1 else ())))
+            while batch := cursor.fetchmany(BULK_BATCH):
+                yield batch
+
+    def at(self, positions: Sequence[int]) -> list[RawEvent]:
+        """The events at these positions, in order of position; a position at which there is none is left out."""
+        chosen = "WHERE notification_id IN (SELECT value FROM json_each(?)) ORDER BY notification_id"
+        return self._raw(chosen, (json.dumps([*positions]),))
 
     def position(self) -> int:
         """The position of the last event, 0 for an empty log."""
@@ -199,6 +239,23 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         with self.datastore.get_connection(commit=False) as connection:
             row = _bare(connection).execute("SELECT value FROM counter WHERE name = ?", (name,)).fetchone()
         return 0 if row is None else int(row[0])
+
+    def epoch(self) -> Epoch:
+        """The epoch that the log is in."""
+        with self.datastore.get_connection(commit=False) as connection:
+            return _epoch(_bare(connection))
+
+    def new_epoch(self, at: datetime) -> Epoch:
+        """Begin the next epoch at the log's position; answers it."""
+        with full_disk_told(), self.datastore.transaction(commit=True) as library_cursor:
+            cursor = library_cursor.sqlite_cursor
+            epoch = _epoch(cursor).next(_last(cursor), at)
+            cursor.execute("INSERT INTO epoch VALUES (?, ?, ?)", (*epoch, at.isoformat()))
+        return epoch
+
+    def detached(self) -> list[str]:
+        """Nothing: an embedded log is always whole."""
+        return []
 
     def close(self) -> None:
         """Give back every connection and the lock; safe to do twice."""
@@ -310,6 +367,11 @@ def _insert(cursor: sqlite3.Cursor, events: Sequence[StoredEvent]) -> int:
 def _last(cursor: sqlite3.Cursor | sqlite3.Connection) -> int:
     position: int = cursor.execute("SELECT COALESCE(MAX(notification_id), 0) FROM event").fetchone()[0]
     return position
+
+
+def _epoch(cursor: sqlite3.Cursor | sqlite3.Connection) -> Epoch:
+    row = cursor.execute("SELECT number, position FROM epoch ORDER BY number DESC LIMIT 1").fetchone()
+    return Epoch(0, 0) if row is None else Epoch(*row)
 
 
 def _count(cursor: sqlite3.Cursor, name: str, value: int) -> None:

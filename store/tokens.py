@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import secrets
 from datetime import datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -15,7 +14,7 @@ from pydantic import AwareDatetime
 
 from domain.errors import Unknown
 from domain.kernel import Frozen
-from store.database import Database
+from store.database import Place, open_database
 from store.migrations import ACCESS
 
 _PREFIX = "shx_"
@@ -44,10 +43,10 @@ _COLUMNS = "id, person, role, organisation, name, created_at, revoked_at"
 
 
 class Tokens:
-    """Open the migrated access file. Raises StoreMissing, NotMigrated or NewerStore."""
+    """Open the migrated access file or database. Raises StoreMissing, StoreAway, NotMigrated or NewerStore."""
 
-    def __init__(self, path: Path) -> None:
-        self._database = Database(path, ACCESS)
+    def __init__(self, place: Place) -> None:
+        self._database = open_database(place, ACCESS)
 
     def create(self, person: UUID, role: str, organisation: str, name: str, at: datetime) -> Issued:
         """A new token for that actor, created at the aware moment `at`; `name` is what the console shows."""
@@ -89,7 +88,7 @@ class Tokens:
         return [_token(row) for row in rows]
 
     def close(self) -> None:
-        """Close the file; safe to do twice."""
+        """Close it; safe to do twice."""
         self._database.close()
 
 

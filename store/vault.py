@@ -6,7 +6,6 @@ it erases the person for good while every event stays as it was (Personal Inform
 
 import os
 import secrets
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -15,7 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.errors import Invalid, Unknown, WrongState
-from store.database import Database
+from store.database import Place, Statements, open_database
 from store.errors import WrongKey
 from store.migrations import VAULT
 
@@ -68,11 +67,14 @@ def master_key(path: Path) -> bytes:
 
 
 class Vault:
-    """Open the migrated vault file with the 32 bytes of the master key. Raises StoreMissing, NotMigrated, WrongKey."""
+    """The migrated vault, a file or a database, opened with the 32 bytes of the master key.
 
-    def __init__(self, path: Path, key: bytes) -> None:
+    Raises StoreMissing, StoreAway, NotMigrated, NewerStore or WrongKey.
+    """
+
+    def __init__(self, place: Place, key: bytes) -> None:
         self._master = AESGCM(_checked(key, "the master key that was handed in"))
-        self._database = Database(path, VAULT)
+        self._database = open_database(place, VAULT)
 
     def check(self) -> None:
         """Prove that the master key opens what is kept; raises WrongKey. Nothing kept yet proves nothing."""
@@ -125,7 +127,8 @@ class Vault:
     def erase(self, person_id: UUID) -> None:
         """Destroy the person's key and fields for good; doing it again does nothing. Raises Unknown.
 
-        Copies of the vault file that were made before still hold the key, so they have to be destroyed too.
+        Copies of the vault that were made before still hold the key, so they have to be destroyed too; on PostgreSQL
+        that includes its write-ahead log and archive.
         """
         with self._database.writing() as connection:
             if _key_row(connection, person_id) is None:
@@ -135,7 +138,7 @@ class Vault:
         self._database.forget()
 
     def close(self) -> None:
-        """Close the file; safe to do twice."""
+        """Close it; safe to do twice."""
         self._database.close()
 
     def _read(self, person_id: UUID) -> Identity | None:
@@ -175,7 +178,7 @@ def _check_lengths(name: str, phone: str | None) -> None:
         raise Invalid(msg, field="phone")
 
 
-def _key_row(connection: sqlite3.Connection, person_id: UUID) -> tuple[bytes | None] | None:
+def _key_row(connection: Statements, person_id: UUID) -> tuple[bytes | None] | None:
     row: tuple[bytes | None] | None = connection.execute(
         "SELECT wrapped FROM person_key WHERE person_id = ?", (person_id.bytes,)
     ).fetchone()

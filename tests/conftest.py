@@ -1,14 +1,18 @@
 """What all tests share: hypothesis profiles, the city that ships, a clock, and a moment to start from."""
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from bench.postgres import Postgres
 from domain.registry.organisations import City
 from shaoxiang.clock import VirtualClock
 from shaoxiang.resources import load_city
+from store.postgres_schema import migrate
 
 # The short form runs with every change; the long form (10,000 examples) before a release. The command line's
 # --hypothesis-profile overrides the variable.
@@ -31,3 +35,33 @@ def city() -> City:
 def clock() -> VirtualClock:
     """A clock that stands at the start until a test moves it."""
     return VirtualClock(START)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for this run of tests, a real one that waits for the disk."""
+    with Postgres.start() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[str]:
+    """The URL of a fresh database, empty and not migrated."""
+    name = f"test_{uuid4().hex}"
+    yield postgres.create(name)
+    postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+def _migrated_template(postgres: Postgres) -> str:
+    name = "migrated"
+    migrate(postgres.create(name), START)
+    return name
+
+
+@pytest.fixture
+def migrated(postgres: Postgres, _migrated_template: str) -> Iterator[str]:
+    """The URL of a fresh database with all of the store's schemas, and nothing in them."""
+    name = f"test_{uuid4().hex}"
+    yield postgres.create(name, template=_migrated_template)
+    postgres.drop(name)

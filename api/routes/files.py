@@ -139,7 +139,7 @@ def timeline(
     """Every event of the case that the reader may see, in order, up to `as_of`, without anybody's identity."""
     with deps.views.reading() as db:
         reader = must_see(deps, db, who.actor, target)
-        rows = files.timeline(db, target, None if as_of is None else micros(as_of))
+        rows = files.timeline(db, deps.log, target, None if as_of is None else micros(as_of))
         visible = seen(db, reader, {row["stream"] for row in rows})
     return Timeline(items=[_happening(row, reader) for row in rows if row["stream"] in visible])
 
@@ -197,7 +197,7 @@ def _part(deps: Deps, reader: Sight, part: files.Part) -> Part:
 
 
 def _happening(row: dict[str, Any], reader: Sight) -> Happening:
-    found = shown(HISTORY, row, ("facts", "rules"))
+    found = shown(HISTORY, row)
     facts = dict(row["facts"])
     for field in IDENTITIES:
         facts.pop(field, None)

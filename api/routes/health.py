@@ -1,18 +1,48 @@
-"""How the house is doing: alive, ready, and in numbers."""
+"""How the house is doing: alive, ready, and in numbers. Every process answers these, whatever else it does."""
 
 import secrets
+from dataclasses import dataclass, field
 from ipaddress import ip_address
+from typing import Annotated, Protocol
 
-from fastapi import APIRouter, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi import APIRouter, Depends, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import BaseModel
 
-from api.identity import Parts
+from api.deps import Following, Limits
+from api.outages import outage_of
 from api.problems import ApiProblem, declared
 
-__all__ = ["router"]
+__all__ = ["Watched", "router"]
 
 router = APIRouter(tags=["health"])
+
+
+class Positioned(Protocol):
+    """The log, as far as health asks it."""
+
+    def position(self) -> int:
+        """The position of the last event."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What is watched in a process that serves nothing else; the parts of an API have these fields too."""
+
+    log: Positioned
+    projector: Following
+    metrics_token: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+
+def watched(request: Request) -> Watched:
+    """What wiring handed to the app."""
+    found: Watched = request.app.state.deps
+    return found
+
+
+Parts = Annotated[Watched, Depends(watched)]
 
 
 class Health(BaseModel):
@@ -32,8 +62,8 @@ class Readiness(BaseModel):
 
 
 @router.get("/health", operation_id="health", summary="Whether the process is alive", responses=declared(500))
-def health() -> Health:
-    """Alive; nothing else is looked at, so that a slow store does not get the process killed."""
+async def health() -> Health:
+    """Alive; nothing else is looked at, and no thread is waited for, so that a slow store gets no process killed."""
     return Health(status="ok")
 
 
@@ -61,11 +91,24 @@ def metrics(request: Request, deps: Parts) -> Response:
     if not (_has_token(request, deps.metrics_token) or _from_this_machine(request)):
         detail = "Metrics are for this machine itself, or for the bearer of the metrics token of the settings."
         raise ApiProblem(403, detail)
-    log, views = deps.log.position(), deps.projector.position
-    request.app.state.metrics.log_position.set(log)
-    request.app.state.metrics.lag.set(max(0, log - views))
-    request.app.state.metrics.parked.set(len(deps.projector.parked()))
+    _measure(request, deps)
     return Response(generate_latest(deps.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _measure(request: Request, deps: Watched) -> None:
+    """Look at the store. Where it is away that is a figure too, and the others stay as they were seen last."""
+    shown = request.app.state.view_metrics
+    try:
+        log, views, parked = deps.log.position(), deps.projector.position, len(deps.projector.parked())
+    except Exception as error:
+        if outage_of(error) is None:
+            raise
+        shown.up.set(0)
+        return
+    shown.up.set(1)
+    shown.log_position.set(log)
+    shown.lag.set(max(0, log - views))
+    shown.parked.set(parked)
 
 
 def _has_token(request: Request, token: str | None) -> bool:

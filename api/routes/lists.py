@@ -15,6 +15,7 @@ from api.identity import Parts
 from api.listing import Listing, model_of, page
 from api.problems import declared
 from api.reading import Instant, Reader, by_code, known_parameters, one_of
+from api.searching import search
 from api.sight import must_see_cases, must_see_outcomes
 from desk.actors import Actor, Role
 from desk.permissions import Sight
@@ -22,7 +23,7 @@ from domain.errors import NotPermitted
 from projections.board import BOARD
 from projections.commendations import COMMENDATIONS
 from projections.due import DUE
-from projections.history import HISTORY
+from projections.history import HISTORY, told
 from projections.inbox import INBOX
 from projections.interviews import INTERVIEWS
 from projections.notices import NOTICES
@@ -41,27 +42,34 @@ def must_see_history(deps: Deps, actor: Actor) -> Sight:
     return must_see_cases(deps, actor)
 
 
+def by_rules(deps: Deps, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of the history with the rules by which things happened, which stand in the log."""
+    events = told(deps.log, [row["position"] for row in rows])
+    return [row | {"rules": events[row["position"]].rules if row["position"] in events else []} for row in rows]
+
+
 class Row(NamedTuple):
-    """One list: its path, its name, what it lists, and who may read it."""
+    """One list: its path, its name, what it lists, who may read it, and what else each row shows."""
 
     path: str
     name: str
     summary: str
     listing: Listing
     sight: Callable[[Deps, Actor], Sight]
+    adds: Callable[[Deps, list[dict[str, Any]]], list[dict[str, Any]]] | None = None
 
 
 LISTS = (
     Row("/cases", "board", "The case board", Listing(
         BOARD, ("state", "report_state", "urgency", "item", "street", "lead", "number", "suspended", "listed", "drill"),
-        ("due_at", "-due_at", "filed_at", "-filed_at", "reported_at", "-reported_at"),
-        ("clocks",)), must_see_cases),
+        ("due_at", "-due_at", "filed_at", "-filed_at", "reported_at", "-reported_at"), ("clocks",),
+        {"due_at": "-reported_at", "filed_at": "-reported_at"}, "reported_at"), must_see_cases),
     Row("/inbox", "inbox", "What each department has to do, and by when", Listing(
         INBOX, ("state", "department", "part", "kind", "urgency", "item", "street", "paused", "evaluation_state"),
         ("next_due", "-next_due", "dispatched_at", "-dispatched_at"), ("clocks", "again_at", "criticise_at"),
-        ), must_see_cases),
+        {"next_due": "-dispatched_at"}), must_see_cases),
     Row("/due", "due", "What falls due next", Listing(
-        DUE, ("kind", "case_id", "stream"), ("fire_at", "-fire_at")), must_see_cases),
+        DUE, ("kind", "case_id", "stream"), ("fire_at", "-fire_at"), timed="fire_at"), must_see_cases),
     Row("/reminders", "reminders", "Reminders", Listing(
         REMINDERS, ("state", "department", "case_id", "drill"), ("-issued_at", "issued_at")), must_see_outcomes),
     Row("/commendations", "commendations", "Commendations and circulated criticism", Listing(
@@ -71,15 +79,18 @@ LISTS = (
         INTERVIEWS, ("state", "department", "case_id", "drill"), ("-opened_at", "opened_at"),
         ), must_see_outcomes),
     Row("/notices", "notices", "Notices", Listing(
-        NOTICES, ("kind", "recipient", "about", "case_id", "drill"), ("-position", "position")), must_see_outcomes),
+        NOTICES, ("kind", "recipient", "about", "case_id", "drill"), ("-position", "position"), timed="at"),
+        must_see_outcomes),
     Row("/history", "history", "Who did what, when, and by which rule", Listing(
         HISTORY, ("case_id", "stream", "actor", "organisation", "role", "kind", "topic", "imported"),
-        ("position", "-position"), ("facts",)), must_see_history),
+        ("position", "-position"), timed="at"), must_see_history, by_rules),
 )  # fmt: skip
 """Path, name, summary, listing, and whose role may read it; the scope then says which rows."""
 
-TIMED = {"history_1": "at", "notices_1": "at", "due_1": "fire_at", "board_1": "reported_at"}
-"""Lists that may be cut by time, and by which column: `since` (at or after) and `until` (at or before)."""
+SEARCHED = BOARD
+"""The list that may be searched by text."""
+
+SEARCHING = "words of the item's name, of a district, street or community, or the beginning of the number"
 
 
 def _filters_of(row: Row) -> type[BaseModel]:
@@ -89,9 +100,11 @@ def _filters_of(row: Row) -> type[BaseModel]:
     for name in row.listing.filters:
         kind: Any = bool if isinstance(columns[name].type, Boolean) else Annotated[str, Query(max_length=100)]
         fields[name] = (kind | None, None)
-    if row.listing.table.name in TIMED:
+    if row.listing.timed is not None:
         fields["since"] = (Instant | None, None)
         fields["until"] = (Instant | None, None)
+    if row.listing.table is SEARCHED:
+        fields["q"] = (Annotated[str | None, Query(max_length=100, description=SEARCHING)], None)
     return create_model(f"{row.name.capitalize()}Filters", **fields)
 
 
@@ -109,12 +122,15 @@ def _endpoint(row: Row) -> Callable[..., Any]:
         reader = row.sight(deps, who.actor)
         size = min(limit or deps.limits.page_size, deps.limits.page_size_at_most)
         chosen = by_code(filters.model_dump(exclude_none=True), deps.city)
+        text = chosen.pop("q", "").strip()
+        wanted = search(text, deps.city, deps.rules) if text else None
         with deps.views.reading() as db:
-            found = page(db, row.listing, reader.scope, chosen, sort, cursor, size, TIMED.get(row.listing.table.name))
+            found = page(db, row.listing, reader.scope, chosen, sort, cursor, size, wanted)
         if found.after is not None:
             following = request.url.include_query_params(cursor=found.after)
             response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
-        return {"items": found.rows, "next": found.after}
+        rows = found.rows if row.adds is None else row.adds(deps, found.rows)
+        return {"items": rows, "next": found.after}
 
     read.__annotations__["filters"] = Annotated[_filters_of(row), Query()]
     read.__annotations__["sort"] = Annotated[one_of(row.listing.sorts), Query()]
@@ -124,6 +140,8 @@ def _endpoint(row: Row) -> Callable[..., Any]:
 
 def _model(row: Row) -> type[BaseModel]:
     item: Any = model_of(f"{row.name.capitalize()}Row", row.listing.table, row.listing.hides)
+    if row.adds is by_rules:
+        item = create_model(item.__name__, __base__=item, rules=(Any | None, None))
     return create_model(f"{row.name.capitalize()}Page", items=(list[item], ...), next=(str | None, None))
 
 

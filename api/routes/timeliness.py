@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from api.identity import Parts
 from api.problems import declared
 from api.reading import Day, Reader, by_code, known_parameters, one_of
-from api.sight import must_see_outcomes
+from api.sight import must_see_outcomes, statistical
 from projections.indicators import DIMENSIONS, INDICATORS
 from projections.statistics import GROUPINGS, indicators, ranking
 
@@ -95,7 +95,7 @@ def timeliness(
     with deps.views.reading() as db:
         found = indicators(
             db, since=asked.since, through=asked.through, by=tuple(dict.fromkeys(by or ())), filters=filters,
-            names=indicator, scope=reader.scope,
+            names=indicator, scope=statistical(deps, reader),
         )  # fmt: skip
     # What has no department, such as a report, makes a group without a name: it is nobody's, and is left out.
     named = (figure for figure in found if all(figure.group.values()))
@@ -115,6 +115,6 @@ def ranks(deps: Parts, who: Reader, asked: Annotated[Asked, Query()], by: Dimens
     with deps.views.reading() as db:
         found = ranking(
             db, at_least=at_least, by=by, since=asked.since, through=asked.through, filters=filters,
-            scope=reader.scope,
+            scope=statistical(deps, reader),
         )  # fmt: skip
     return Places(items=[Place.model_validate(place, from_attributes=True) for place in found])

@@ -19,7 +19,7 @@ from desk.unit import Unit
 from domain.dispatch.case import UNDER_WAY, Case
 from domain.dispatch.report import Report
 from domain.errors import Invalid, Unknown, WrongState
-from domain.kernel import Kind, case_of, child, kind_of, new_family
+from domain.kernel import Kind, case_of, child, kind_of
 from domain.policy.catalogue import Item
 from domain.registry.organisations import covers
 
@@ -43,7 +43,7 @@ def make_report(unit: Unit, given: SubmitReport, *, backfilled: bool = False) ->
     if given.division is not None and not covers(area, given.division):
         raise Invalid(f"Division {given.division} lies outside {unit.organisation.name}.", division=given.division)
     report = Report.submit(
-        new_family(unit.act.at),
+        unit.world.family(unit.act),
         unit.act,
         unit.keeper(),
         source=given.source,

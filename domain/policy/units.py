@@ -1,7 +1,7 @@
 """The vocabulary of deadlines: stages, units, urgencies, whistle kinds, limits, and versioned data."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
@@ -116,6 +116,9 @@ class Versions(Generic[T]):
         self._by_name = {one.version: one for one in self._all}
         if not self._all or len(self._by_name) != len(self._all) or len(set(self._starts)) != len(self._starts):
             raise ValueError(f"{what}: there must be at least one version, each with its own name and start")
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._all)
 
     @property
     def newest(self) -> T:

@@ -14,16 +14,20 @@ def received(text: str) -> list[dict[str, Any]]:
     return [json.loads(line.removeprefix("data: ")) for line in text.splitlines() if line.startswith("data: ")]
 
 
-def ids(text: str) -> list[int]:
-    return [int(line.removeprefix("id: ")) for line in text.splitlines() if line.startswith("id: ")]
+def ids(text: str) -> list[str]:
+    return [line.removeprefix("id: ") for line in text.splitlines() if line.startswith("id: ")]
+
+
+def kinds(text: str) -> list[str]:
+    return [line.removeprefix("event: ") for line in text.splitlines() if line.startswith("event: ")]
 
 
 def test_who_comes_back_misses_nothing(house: Office) -> None:
     house.closed()
     end = house.house.log.position()
-    reply = house.get("supervision", "/events", headers={"Last-Event-ID": "2"})
+    reply = house.get("supervision", "/events", headers={"Last-Event-ID": "0-2"})
     assert reply.headers["content-type"].startswith("text/event-stream")
-    assert ids(reply.text) == list(range(3, end + 1))
+    assert ids(reply.text) == [f"0-{position}" for position in range(3, end + 1)]
 
 
 def test_an_event_says_what_changed_and_not_what_it_says(house: Office) -> None:
@@ -81,9 +85,48 @@ def test_a_token_may_not_open_streams_without_end(tmp_path: Path) -> None:
     assert (reply.status_code, reply.json()["code"]) == (429, "TOO_MANY_REQUESTS")
 
 
-def test_an_id_that_no_event_has_is_refused(house: Office) -> None:
-    reply = house.get("command", "/events", headers={"Last-Event-ID": "yesterday"})
+@pytest.mark.parametrize("given", ["yesterday", "1-", "-1", "1-2-3", "1 -2", "٣-٣"])
+def test_an_id_that_no_event_has_is_refused(house: Office, given: str) -> None:
+    reply = house.get("command", "/events", headers={"Last-Event-ID": given.encode()})
     assert (reply.status_code, reply.json()["code"]) == (400, "BAD_REQUEST")
+
+
+# After a restore: positions are given out again, and the epoch tells the two histories apart.
+
+
+def restored(house: Office) -> str:
+    """The house as if its log had just been restored up to here; the id of the last event in the new epoch."""
+    house.closed()
+    epoch = house.house.log.new_epoch(house.clock.now())
+    return f"{epoch.number}-{epoch.position}"
+
+
+def test_who_comes_back_from_before_a_restore_is_told_to_read_again_and_is_sent_no_wrong_replay(house: Office) -> None:
+    last = restored(house)
+    told = house.get("supervision", "/events", headers={"Last-Event-ID": "0-3"}).text
+    assert (kinds(told), ids(told)) == (["reset"], [last])
+    epoch, position = map(int, last.split("-"))
+    assert received(told) == [{"epoch": epoch, "position": position}]
+
+
+def test_after_a_reset_the_stream_goes_on_in_the_new_epoch(house: Office) -> None:
+    last = restored(house)
+    house.reported()
+    told = house.get("command", "/events", headers={"Last-Event-ID": last}).text
+    assert set(kinds(told)) == {"changed"}
+    assert {each.split("-")[0] for each in ids(told)} == {last.split("-")[0]}
+
+
+@pytest.mark.parametrize("given", ["2", "0-999999"])
+def test_an_id_without_an_epoch_or_beyond_the_log_is_of_another_history(house: Office, given: str) -> None:
+    house.closed()
+    assert kinds(house.get("supervision", "/events", headers={"Last-Event-ID": given}).text) == ["reset"]
+
+
+def test_a_first_connection_beyond_the_log_is_told_to_read_again(house: Office) -> None:
+    house.closed()
+    assert kinds(house.get("supervision", "/events?after=999999").text) == ["reset"]
+    assert "reset" not in kinds(house.get("supervision", "/events?after=0").text)
 
 
 def test_nobody_listens_without_a_token(house: Office) -> None:

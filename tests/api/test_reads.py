@@ -1,6 +1,6 @@
 """Reads: what is shown to whom, how lists are paged, and how a read waits for a write."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ READERS: dict[str, set[str]] = {
     "/notices": set(CAST) - {"admin", "rider"},
     "/timeliness": set(CAST) - {"admin", "rider"},
     "/timeliness/ranking": set(CAST) - {"admin", "rider"},
+    "/dashboard": set(CAST) - {"admin", "rider", "organisation"},
     "/history": {"supervision", "second_supervision", "auditor"},
     "/me": set(CAST),
     "/policy": set(CAST),
@@ -68,7 +69,10 @@ def test_each_role_sees_the_case_that_concerns_it_and_no_other_role_does(house: 
     assert {who for who, status in replies.items() if status == 403} == set(CAST) - own
 
 
-@pytest.mark.parametrize("path", [*LIST_PATHS, "/timeliness", "/me", "/policy", "/cases/{id}", "/responses/{id}"])
+READ_PATHS = (*LIST_PATHS, "/timeliness", "/dashboard", "/me", "/policy", "/cases/{id}", "/responses/{id}")
+
+
+@pytest.mark.parametrize("path", READ_PATHS)
 def test_nothing_is_read_without_a_token(house: Office, path: str) -> None:
     assert house.client.get("/api/v1" + path.format(id=uuid4())).status_code == 401
 
@@ -223,7 +227,7 @@ def test_a_page_leads_to_the_next_until_all_has_been_seen_once(house: Office) ->
 LEARNED_TODAY = (
     "/cases", "/cases/{case}", "/cases/{case}/timeline", "/reports/{report}", "/whistles/{whistle}",
     "/responses/{lead}", "/responses/{lead}/deadlines/arrival/why", "/timeliness", "/timeliness/ranking", "/inbox",
-    "/history", "/events", "/me", "/policy", "/people/{case}",
+    "/dashboard", "/history", "/events", "/me", "/policy", "/people/{case}",
 )  # fmt: skip
 
 
@@ -373,6 +377,62 @@ def test_timeliness_counts_what_the_scope_holds(house: Office) -> None:
               for part in ("numerator", "denominator")]  # fmt: skip
     assert {type(each) for each in counts} == {int}
     assert house.get("command", "/timeliness?by=mood").status_code == 422
+
+
+def test_the_dashboard_tells_what_runs_by_its_light(house: Office) -> None:
+    house.whistled()
+    green = house.get("command", "/dashboard").json()
+    assert green["matters"] == [{"name": "220204", "green": 1, "yellow": 0, "red": 0}]
+    market, police = (house.city.find(each).code for each in (MARKET, POLICE))
+    assert {row["name"]: row["green"] for row in green["responses"]} == {market: 1, police: 1}
+
+    due = datetime.fromisoformat(items(house.get("command", "/cases"))[0]["due_at"])
+    house.clock.advance_to(due)
+    yellow = house.get("street", "/dashboard").json()
+    assert yellow["matters"] == [{"name": "220204001", "green": 0, "yellow": 1, "red": 0}]
+    house.clock.advance_to(due + timedelta(seconds=1))
+    red = house.get("market", "/dashboard").json()
+    assert red["matters"] == []
+    assert red["responses"] == [{"name": market, "green": 0, "yellow": 0, "red": 1}]
+    assert house.get("other_street", "/dashboard").json()["responses"] == []
+
+
+def test_the_dashboard_counts_what_the_day_brought_and_begins_anew_the_next(house: Office) -> None:
+    house.closed()
+    house.reported()
+    day = house.get("command", "/dashboard").json()["today"]
+    assert day == {"day": "2022-12-14", "reported": 2, "filed": 1, "closed": 1}
+    assert house.get("other_street", "/dashboard").json()["today"] == day | {"reported": 0, "filed": 0, "closed": 0}
+    house.do("command", f"/cases/{house.ids['case']}/reopening", {"reason": "上报人不满意"})
+    assert house.get("street", "/dashboard").json()["today"]["closed"] == 0
+    house.clock.advance_to(datetime.fromisoformat("2022-12-15T00:30:00+08:00"))
+    assert house.get("command", "/dashboard").json()["today"] == {
+        "day": "2022-12-15", "reported": 0, "filed": 0, "closed": 0,
+    }  # fmt: skip
+
+
+def test_the_dashboards_month_is_what_the_figures_say(house: Office) -> None:
+    house.closed()
+    month = house.get("command", "/dashboard").json()["month"]
+    assert (month["month"], month["by"]) == ("2022-12", "department")
+    figures = items(house.get("command", "/timeliness?by=department&since=2022-12-01&through=2022-12-31"))
+    for row in month["each"]:
+        own = {each["indicator"]: each["adjusted"] for each in figures if each["group"]["department"] == row["name"]}
+        assert row["rates"] == {name: own[name] for name in row["rates"]}
+    assert {row["name"] for row in month["each"]} == {house.city.find(each).code for each in (MARKET, POLICE)}
+    assert month["all"]["arrival_on_time_rate"] == 1
+    assert house.get("street", "/dashboard").json()["month"]["by"] == "street"
+
+
+def test_the_board_is_searched_by_words_and_numbers(house: Office) -> None:
+    house.whistled()
+    [row] = items(house.get("command", "/cases"))
+    for text in ("牌匾", "德胜", "德胜 牌匾", row["number"], row["number"].lstrip("船营"), " "):
+        assert [each["id"] for each in items(house.get("command", "/cases", params={"q": text}))] == [row["id"]], text
+    for text in ("占道", "新安街道", "月球", "餐厅"):
+        assert items(house.get("command", "/cases", params={"q": text})) == [], text
+    assert items(house.get("other_street", "/cases", params={"q": "牌匾"})) == []
+    assert house.get("command", "/inbox?q=x").status_code == 422
 
 
 def test_hostile_texts_are_stored_and_shown_exactly(house: Office) -> None:

@@ -26,9 +26,13 @@ class Audit:
     def __init__(self, path: Path) -> None:
         self.events: list[Recorded] = []
         self._path = path
-        with EventLog.open(path, KINDS, read_only=True) as log:
+        with self.log() as log:
             while found := log.events(self.events[-1].position if self.events else 0, BATCH):
                 self.events.extend(found)
+
+    def log(self) -> EventLog:
+        """The log, opened to be read beside whoever writes it."""
+        return EventLog.open(self._path, KINDS, read_only=True)
 
     # Commands.
 
@@ -43,7 +47,7 @@ class Audit:
         at = {recorded.position: index for index, recorded in enumerate(self.events)}
         owned: Counter[int] = Counter()
         mine: set[UUID] = set()
-        with EventLog.open(self._path, KINDS, read_only=True) as log:
+        with self.log() as log:
             for each in answered:
                 identity = command_id(people[each.by].actor.person, each.key)
                 mine.add(identity)

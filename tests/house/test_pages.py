@@ -1,14 +1,14 @@
 """The pages on the API and on operations say what the code does."""
 
 import re
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from api.metrics import Metrics
+from api.metrics import Metrics, ViewMetrics
+from api.outages import Outage
 from api.problems import CODES
 from api.routes.lists import LISTS
 from api.routes.photos import router_of_photos
@@ -17,10 +17,11 @@ from desk.actors import Role
 from desk.errors import DeskError
 from projections.rebuilding import check
 from scheduler.sweep import SweepMetrics
+from shaoxiang.background import LeaderMetrics, ShardMetrics
 from shaoxiang.clock import SystemClock
-from shaoxiang.demo import register_officers
 from shaoxiang.house import Premises, migrate_all, open_premises
 from shaoxiang.settings import Settings
+from shaoxiang.traffic.officers import register
 from store import errors as store_errors
 from store.errors import StoreError
 
@@ -42,6 +43,12 @@ def opened(folder: Path) -> Iterator[Premises]:
         yield premises
 
 
+def register_officers(premises: Premises) -> None:
+    house = premises.house
+    register(house.desk, house.world.city, SystemClock().now())
+    house.catch_up()
+
+
 def differences(premises: Premises) -> int:
     house = premises.house
     return len(check(house.log, house.views, house.projector.views)) + len(house.projector.parked())
@@ -50,7 +57,8 @@ def differences(premises: Premises) -> int:
 def test_every_code_of_http_and_of_the_desk_is_on_the_page() -> None:
     of_the_desk = {each.code for each in vars(desk_errors).values() if isinstance(each, type) and each is not DeskError}
     # What a client of this API cannot meet: it takes every answer as JSON.
-    assert set(CODES.values()) - {"NOT_ACCEPTABLE", "UNSUPPORTED_PROBLEM_TYPE"} | of_the_desk <= in_ticks(API)
+    known = set(CODES.values()) | {outage.value[1] for outage in Outage}
+    assert known - {"NOT_ACCEPTABLE", "UNSUPPORTED_PROBLEM_TYPE"} | of_the_desk <= in_ticks(API)
 
 
 def test_every_role_has_its_line_in_the_table_of_who_may_read_what() -> None:
@@ -68,7 +76,10 @@ def test_every_list_is_named_on_the_page() -> None:
 def test_every_series_of_the_metrics_is_on_the_page_and_no_other() -> None:
     registry = CollectorRegistry()
     Metrics(registry)
+    ViewMetrics(registry)
     SweepMetrics(registry)
+    LeaderMetrics(registry, lambda: True)
+    ShardMetrics(registry, tuple)
     series = {each.name + ("_total" if each.type == "counter" else "") for each in registry.collect()}
     named = {name.partition("{")[0] for name in in_ticks(OPERATIONS) if name.startswith("shaoxiang_")}
     assert named == series
@@ -88,30 +99,6 @@ def test_every_file_of_the_folder_is_on_the_page() -> None:
     assert {each.name for each in files} | {settings.logins.name, f"{settings.photo_folder.name}/"} <= in_ticks(
         OPERATIONS
     )
-
-
-def test_a_backup_of_a_running_store_opens_and_folds_to_the_same_views(tmp_path: Path) -> None:
-    source, copy = tmp_path / "source", tmp_path / "copy"
-    copy.mkdir(mode=0o700)
-    with opened(source) as running:
-        register_officers(running)
-        position = running.house.log.position()
-        names = re.findall(r"for name in ([a-z ]+);", OPERATIONS)[0].split()
-        assert names[0] == "log", "what the log names must be in what is copied after it"
-        for name in names:
-            with (
-                closing(sqlite3.connect(source / f"{name}.db")) as there,
-                closing(sqlite3.connect(copy / f"{name}.db")) as here,
-            ):
-                there.backup(here)
-        assert running.settings.master_key_file.exists()
-        key = copy / running.settings.master_key_file.name
-        key.write_bytes(running.settings.master_key_file.read_bytes())
-        key.chmod(0o600)
-    with opened(copy) as restored:
-        assert position > 0
-        assert restored.house.log.position() == restored.house.projector.position == position
-        assert differences(restored) == 0
 
 
 def test_a_deleted_view_file_is_folded_again_at_the_next_start(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """What the tests of the views share: logs in memory, projectors on throw-away databases, and all rows at a glance."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 
 from bench.histories import MemoryLog
+from desk.unit import KINDS
 from domain.kernel import Fact
 from domain.policy.rules import Rules
 from projections.projector import Projector
@@ -16,10 +18,14 @@ from projections.tables import Row, ViewTable
 from projections.timing import RulesTiming
 from projections.view import View
 from shaoxiang.resources import documents
+from store.log import EventLog
+from store.migrations import migrate
 
 RULES = Rules.from_dicts(*(documents(kind) for kind in ("policy", "calendar", "catalogue", "rubric")))
 TIMING = RulesTiming(RULES)
 VIEWS = views(TIMING)
+AGAIN = partial(views, TIMING)
+"""Makes the same views in another process."""
 
 Everything = dict[str, list[tuple[Any, ...]]]
 
@@ -30,6 +36,14 @@ def folded(facts: Iterable[Fact], path: Path | None = None) -> Projector:
     projector.catch_up()
     assert projector.parked() == []
     return projector
+
+
+def stored(facts: Iterable[Fact], path: Path) -> EventLog:
+    """A log in a file that holds these facts."""
+    migrate(path)
+    log = EventLog.open(path, KINDS)
+    log.append(list(facts))
+    return log
 
 
 def everything(store: ViewStore, chosen: Iterable[View] = VIEWS) -> Everything:

@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from bench.histories import MemoryLog, Story, interleaved
 from domain.kernel import Fact
-from projections import projector as projector_module
+from projections import live as live_module
 from projections.board import BOARD
 from projections.history import HISTORY
 from projections.projector import Projector
@@ -61,7 +61,7 @@ def test_any_batches_with_a_restart_between_them_give_the_same_rows(
 def test_giving_memory_back_between_batches_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, expected: dict[str, list[tuple[object, ...]]]
 ) -> None:
-    monkeypatch.setattr(projector_module, "CACHED_CASES", 3)
+    monkeypatch.setattr(live_module, "CACHED_CASES", 3)
     projector = Projector(MemoryLog(FACTS), ViewStore(None), VIEWS)
     while projector.step(40):
         pass
@@ -90,7 +90,7 @@ def test_the_check_names_a_row_that_is_missing(tmp_path: Path) -> None:
     with projector.store.writing() as db:
         db.execute(HISTORY.table.delete().where(HISTORY.table.c.position == len(FACTS)))
     missing = check(projector.source, projector.store, VIEWS)
-    assert [(each.table, each.live) for each in missing] == [("history_1", None)]
+    assert [(each.table, each.live) for each in missing] == [("history_2", None)]
     assert isinstance(missing[0], Difference)
 
 

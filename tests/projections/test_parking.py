@@ -1,8 +1,9 @@
 """An event that cannot be folded stops its own case and nobody else's, and is never skipped silently."""
 
+import threading
 from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Column, Integer
@@ -14,11 +15,12 @@ from projections.events import Event
 from projections.folding import PoisonError
 from projections.history import HISTORY
 from projections.projector import Parked, Projector
-from projections.rebuilding import check
+from projections.rebuilding import check, rebuild
 from projections.rows import Rows
 from projections.storage import ViewStore
 from projections.tables import Append, Row
 from projections.view import View
+from tests.projections.conftest import Opener
 from tests.projections.kit import VIEWS, everything, folded, rows_of
 
 BAD, GOOD = Story(1), Story(2)
@@ -63,9 +65,9 @@ def _boards(projector: Projector) -> dict[str, Row]:
     return {row["id"]: row for row in rows_of(projector, BOARD)}
 
 
-def test_the_case_is_parked_and_the_others_go_on(views: tuple[View, ...]) -> None:
+def test_the_case_is_parked_and_the_others_go_on(views: tuple[View, ...], store: ViewStore) -> None:
     alarms: list[Parked] = []
-    projector = Projector(MemoryLog(list(_told())), ViewStore(None), views, alarm=alarms.append)
+    projector = Projector(MemoryLog(list(_told())), store, views, alarm=alarms.append)
     projector.catch_up()
     assert projector.lag == 0
     assert _boards(projector)[str(GOOD.case)]["state"] == "whistled"
@@ -74,16 +76,20 @@ def test_the_case_is_parked_and_the_others_go_on(views: tuple[View, ...]) -> Non
     assert "cannot be folded" in alarms[0].error
 
 
-def test_later_events_of_a_parked_case_wait_behind_the_one_that_failed(views: tuple[View, ...]) -> None:
-    projector = Projector(MemoryLog(list(_told())), ViewStore(None), views)
+def test_later_events_of_a_parked_case_wait_behind_the_one_that_failed(
+    views: tuple[View, ...], store: ViewStore
+) -> None:
+    projector = Projector(MemoryLog(list(_told())), store, views)
     projector.catch_up()
     [parked] = projector.parked()
     assert parked.waiting == len(_case(1)) - 1
     assert parked.position == 3
 
 
-def test_a_case_that_was_repaired_is_folded_from_where_it_stopped(trap: Trap, views: tuple[View, ...]) -> None:
-    projector = Projector(MemoryLog(list(_told())), ViewStore(None), views)
+def test_a_case_that_was_repaired_is_folded_from_where_it_stopped(
+    trap: Trap, views: tuple[View, ...], store: ViewStore
+) -> None:
+    projector = Projector(MemoryLog(list(_told())), store, views)
     projector.catch_up()
     trap.broken = False
     assert projector.retry_parked() == 1
@@ -91,8 +97,8 @@ def test_a_case_that_was_repaired_is_folded_from_where_it_stopped(trap: Trap, vi
     assert everything(projector.store) == everything(folded(_told()).store)
 
 
-def test_a_case_that_still_fails_stays_parked(views: tuple[View, ...]) -> None:
-    projector = Projector(MemoryLog(list(_told())), ViewStore(None), views)
+def test_a_case_that_still_fails_stays_parked(views: tuple[View, ...], store: ViewStore) -> None:
+    projector = Projector(MemoryLog(list(_told())), store, views)
     projector.catch_up()
     before = everything(projector.store, views)
     assert projector.retry_parked() == 0
@@ -101,19 +107,19 @@ def test_a_case_that_still_fails_stays_parked(views: tuple[View, ...]) -> None:
 
 
 def test_a_fresh_fold_leaves_out_what_is_parked_and_so_equals_the_live_views(
-    views: tuple[View, ...], tmp_path: Path
+    views: tuple[View, ...], store: ViewStore
 ) -> None:
-    projector = Projector(MemoryLog(list(_told())), ViewStore(tmp_path / "views.db"), views)
+    projector = Projector(MemoryLog(list(_told())), store, views)
     projector.catch_up()
     projector.rebuild()
     assert check(projector.source, projector.store, views) == []
 
 
 def test_a_rebuild_that_meets_a_failure_leaves_the_live_views_as_they_are(
-    trap: Trap, views: tuple[View, ...], tmp_path: Path
+    trap: Trap, views: tuple[View, ...], store: ViewStore
 ) -> None:
     trap.broken = False
-    projector = Projector(MemoryLog(list(_told())), ViewStore(tmp_path / "views.db"), views)
+    projector = Projector(MemoryLog(list(_told())), store, views)
     projector.catch_up()
     before = everything(projector.store, views)
     trap.broken = True
@@ -122,22 +128,65 @@ def test_a_rebuild_that_meets_a_failure_leaves_the_live_views_as_they_are(
     assert everything(projector.store, views) == before
 
 
-def test_an_event_that_cannot_be_read_parks_the_case_of_its_stream() -> None:
+def test_an_event_that_cannot_be_read_parks_the_case_of_its_stream(store: ViewStore) -> None:
     log = MemoryLog(list(_told()))
     position, stream, version, topic, _ = log.rows[2]
     log.rows[2] = (position, stream, version, topic, b"{broken")
-    projector = Projector(log, ViewStore(None), VIEWS)
+    projector = Projector(log, store, VIEWS)
     projector.catch_up()
     assert [each.case_id for each in projector.parked()] == [str(BAD.case)]
     assert _boards(projector)[str(GOOD.case)]["state"] == "whistled"
 
 
-def test_an_event_of_an_unknown_topic_is_not_skipped() -> None:
+def test_an_event_of_an_unknown_topic_is_not_skipped(store: ViewStore) -> None:
     log = MemoryLog(list(_told()))
     position, stream, version, _, state = log.rows[2]
     log.rows[2] = (position, stream, version, "case.invented.v9", state)
-    projector = Projector(log, ViewStore(None), VIEWS)
+    projector = Projector(log, store, VIEWS)
     projector.catch_up()
     assert [each.topic for each in projector.parked()] == ["case.invented.v9"]
     positions = [row["position"] for row in rows_of(projector, HISTORY)]
     assert 3 not in positions
+
+
+def test_another_process_asks_the_leader_to_fold_a_parked_case_again(
+    trap: Trap, views: tuple[View, ...], opener: Opener, request: pytest.FixtureRequest
+) -> None:
+    if "sqlite" in request.node.name:
+        pytest.skip("an embedded store has one process")
+    log, stop = MemoryLog(list(_told())), threading.Event()
+    leader = Projector(log, opener(), views, poll_seconds=0.05)
+    thread = threading.Thread(target=leader.run, args=(stop,))
+    thread.start()
+    try:
+        assert leader.wait_for(log.position(), timeout=30)
+        another = Projector(log, opener(), views, poll_seconds=0.05)
+        assert another.retry_parked() == 0
+        assert [each.case_id for each in another.parked()] == [str(BAD.case)]
+        trap.broken = False
+        assert another.retry_parked() == 1
+        assert another.parked() == []
+    finally:
+        stop.set()
+        thread.join()
+    assert everything(leader.store) == everything(folded(_told()).store)
+
+
+def test_a_case_that_is_taken_back_while_a_rebuild_is_at_work_is_in_it(
+    trap: Trap, views: tuple[View, ...], opener: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = MemoryLog(list(_told()))
+    live = Projector(log, opener(), views)
+    live.catch_up()
+    rebuilding = opener()
+    index = rebuilding.backend.index
+
+    def repaired(*arguments: Any) -> None:
+        index(*arguments)
+        trap.broken = False
+        assert live.retry_parked() == 1
+
+    monkeypatch.setattr(rebuilding.backend, "index", repaired)
+    rebuild(log, rebuilding, views)
+    assert everything(live.store) == everything(folded(_told()).store)
+    assert check(log, live.store, views) == []

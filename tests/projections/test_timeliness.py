@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from bench.histories import Story
+from bench.histories import Story, interleaved
 from domain.dispatch.facts import case as cases
 from domain.dispatch.facts import evaluation as evaluations
 from domain.dispatch.facts import report as reports
 from domain.dispatch.facts import response as responses
 from domain.kernel import Fact
 from domain.policy.deadlines import Stage
-from projections.counting import INDICATOR_COUNTS
+from projections import statistics
+from projections.posting import BY_DEPARTMENT, BY_STREET, INDICATOR_COUNTS
 from projections.projector import Projector
 from projections.statistics import Figure, Rank, indicators, ranking
 from tests.projections.kit import folded, rows_of
@@ -314,3 +315,32 @@ def test_a_reader_sees_the_figures_of_its_own_scope(scope: dict[str, Any], sees:
 def test_asking_for_what_does_not_exist_is_refused(asked: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="there is no"):
         figures(folded([]), **asked)
+
+
+class TestCoarseTables:
+    """The same figures from each table that can tell them."""
+
+    @pytest.mark.parametrize(
+        ("asked", "table"),
+        [
+            ({}, BY_DEPARTMENT),
+            ({"by": ("department", "day")}, BY_DEPARTMENT),
+            ({"by": ("month", "street")}, BY_STREET),
+            ({"filters": {"department": A}}, BY_DEPARTMENT),
+            ({"scope": {"department": B}}, BY_DEPARTMENT),
+            ({"scope": {"street_prefix": "220204"}, "by": ("street",)}, BY_STREET),
+            ({"scope": {"street_prefix": "220204"}, "by": ("department",)}, INDICATOR_COUNTS),
+            ({"by": ("item",)}, INDICATOR_COUNTS),
+        ],
+    )
+    def test_a_coarse_table_tells_the_same_as_the_finest(
+        self, asked: dict[str, Any], table: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        projector = folded(interleaved(3000, open_cases=40))
+        chosen = statistics.coarsest(asked.get("by", ()), asked.get("filters", {}), asked.get("scope", {"all": True}))
+        assert chosen is table
+        with projector.store.reading() as db:
+            coarse = indicators(db, **asked)
+            monkeypatch.setattr(statistics, "coarsest", lambda *_: INDICATOR_COUNTS)
+            assert coarse == indicators(db, **asked)
+        assert any(figure.denominator for figure in coarse)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from bench.histories import Story
+from bench.histories import MemoryLog, Story
 from domain.dispatch.facts import case as cases
 from domain.dispatch.facts import evaluation as evaluations
 from domain.dispatch.facts import interview as interviews
@@ -379,19 +379,26 @@ class TestHistory:
         row = rows_of(folded(called), HISTORY)[0]
         assert (row["topic"], row["role"], row["organisation"]) == ("report.submitted.v1", "grid_worker", story.street)
         assert row["actor"] == str(called[0].meta.actor)
-        with folded(called).store.reading() as db:
-            assert timeline(db, story.case)[0]["rules"][0][:4] == ["triage", "triage/general", "2026-1", "cn-1"]
+        [first, *_] = self.timeline(called, story.case)
+        assert first["rules"][0][:4] == ["triage", "triage/general", "2026-1", "cn-1"]
+        assert first["facts"]["description"] == "a sign"
+
+    def timeline(self, told: list[Fact], member: UUID, as_of: int | None = None) -> list[dict[str, Any]]:
+        with folded(told).store.reading() as db:
+            return timeline(db, MemoryLog(told), member, as_of)
 
     def test_can_be_read_as_of_a_moment(self, story: Story, called: list[Fact]) -> None:
-        with folded(called).store.reading() as db:
-            then = timeline(db, story.report, as_of=micros(called[0].timestamp))
-            now = timeline(db, story.report)
+        then = self.timeline(called, story.report, as_of=micros(called[0].timestamp))
         assert [row["topic"] for row in then] == ["report.submitted.v1"]
-        assert len(now) == len(called)
+        assert len(self.timeline(called, story.report)) == len(called)
 
-    def test_tells_one_case_from_another(self, story: Story, called: list[Fact]) -> None:
-        with folded([*called, *Story(2).reported()]).store.reading() as db:
-            assert len(timeline(db, Story(2).case)) == 1
+    def test_still_tells_what_was_taken_out_of_the_log(self, story: Story, called: list[Fact]) -> None:
+        with folded(called).store.reading() as db:
+            [first, *_] = timeline(db, MemoryLog(), story.case)
+        assert (first["topic"], first["facts"], first["rules"]) == ("report.submitted.v1", {}, [])
+
+    def test_tells_one_case_from_another(self, called: list[Fact]) -> None:
+        assert len(self.timeline([*called, *Story(2).reported()], Story(2).case)) == 1
 
     def test_what_was_told_about_a_case_is_found(self, story: Story, called: list[Fact]) -> None:
         called += story.later(hours=2).arrival_missed(story.response(), LEAD)

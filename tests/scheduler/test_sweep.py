@@ -1,7 +1,8 @@
 """The sweep: oldest first, one bad case stops nobody, and nothing is tried in a hurry."""
 
 import itertools
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -10,9 +11,11 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from domain.errors import WrongState
-from projections.due import Due
+from projections.due import DUE, SHARDS, VIEW, Due
+from projections.storage import ViewStore
 from projections.times import micros, moment
-from scheduler.sweep import BATCH_ROWS, Sweeper, SweepMetrics
+from scheduler.sweep import BATCH_ROWS, DueView, Sweeper, SweepMetrics
+from store.errors import StoreAway, StoreFull
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -29,6 +32,9 @@ class Rows:
         found = [row for row in sorted(self.rows) if row.fire_at < until or (inclusive and row.fire_at == until)]
         return found[:limit]
 
+    def earliest(self, after: int) -> int | None:
+        return min((row.fire_at for row in self.rows if row.fire_at > after), default=None)
+
 
 class Desk:
     """Fires, and takes the row away as the view would; some streams answer otherwise."""
@@ -38,7 +44,10 @@ class Desk:
         self.answers: dict[UUID, object] = {UUID(int=int(name[1:])): answer for name, answer in answers.items()}
         self.fired: list[UUID] = []
 
-    def fire(self, stream_id: UUID, at: datetime) -> datetime | None:
+    def read_ahead(self, streams: Iterable[UUID]) -> dict[UUID, str]:
+        return dict.fromkeys(streams, "read")
+
+    def fire(self, stream_id: UUID, at: datetime, ahead: Mapping[UUID, str] | None = None) -> datetime | None:
         self.fired.append(stream_id)
         answer = self.answers.get(stream_id)
         if isinstance(answer, Exception):
@@ -59,9 +68,9 @@ def registry() -> CollectorRegistry:
 
 
 def sweeper_of(
-    rows: Rows, desk: Desk, registry: CollectorRegistry | None = None, settle: timedelta = SECOND
+    rows: Rows, desk: Desk, registry: CollectorRegistry | None = None, settle: timedelta = SECOND, threads: int = 1
 ) -> Sweeper:
-    return Sweeper(rows, desk, SweepMetrics(registry or CollectorRegistry()), settle=settle)
+    return Sweeper(rows, desk, SweepMetrics(registry or CollectorRegistry()), settle=settle, threads=threads)
 
 
 def test_everything_that_fell_due_during_a_downtime_fires_oldest_first() -> None:
@@ -216,3 +225,54 @@ def test_how_late_the_oldest_due_row_was_found_is_measured(registry: CollectorRe
     sweeper_of(rows, Desk(rows), registry).sweep(NOW)
 
     assert registry.get_sample_value("shaoxiang_timers_behind_seconds") == 600
+
+
+def test_several_threads_fire_side_by_side_and_the_answers_keep_their_order() -> None:
+    streams = [UUID(int=number) for number in range(1, 9)]
+    rows = Rows(*(due(stream, NOW - timedelta(seconds=20 - n)) for n, stream in enumerate(streams)))
+    together = threading.Barrier(4)
+
+    class Waiting(Desk):
+        def fire(self, stream_id: UUID, at: datetime, ahead: Mapping[UUID, str] | None = None) -> datetime | None:
+            together.wait(timeout=5)
+            assert ahead is not None
+            assert ahead[stream_id] == "read"
+            return None
+
+    sweeper = sweeper_of(rows, Waiting(rows), threads=4)
+    try:
+        assert sweeper.sweep(NOW).fired == tuple(streams)
+    finally:
+        sweeper.close()
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("problem", [StoreAway("in a failover"), StoreFull("no room")], ids=["away", "full"])
+def test_while_the_store_takes_nothing_no_stream_is_blamed_and_the_next_sweep_tries_all(
+    problem: Exception, threads: int
+) -> None:
+    rows = Rows(due(A, NOW - 3 * SECOND), due(B, NOW - 2 * SECOND))
+    desk = Desk(rows, s1=problem)
+    sweeper = sweeper_of(rows, desk, threads=threads)
+    with pytest.raises(type(problem)):
+        sweeper.sweep(NOW)
+
+    desk.answers.clear()
+    assert set(sweeper.sweep(NOW + SECOND).fired) | set(desk.fired) >= {A, B}
+    sweeper.close()
+
+
+def test_a_sweeper_asks_the_view_for_its_own_shards_alone() -> None:
+    store = ViewStore(None)
+    store.prepare([VIEW])
+    streams = [UUID(f"00000000-0000-7{digit}{digit}{digit}-8000-000000000000") for digit in SHARDS]
+    with store.writing() as db:
+        for n, stream in enumerate(streams):
+            db.execute(DUE.table.insert().values(stream=str(stream), kind="arrival", fire_at=n, case_id=str(stream)))
+    view = DueView(store.engine, lambda: {"3", "c"})
+    assert [row.stream for row in view.next_due(100, 100, inclusive=True)] == [streams[0x3], streams[0xC]]
+    assert [view.earliest(after) for after in (0, 3, 12)] == [3, 12, None]
+    assert len(DueView(store.engine).next_due(100, 100, inclusive=True)) == len(SHARDS)
+    none = DueView(store.engine, set)
+    assert (none.next_due(100, 100, inclusive=True), none.earliest(0)) == ((), None)
+    store.close()

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from scheduler.sweep import Swept
 from scheduler.ticker import Ticker
 from shaoxiang.clock import SystemClock
+from store.errors import StoreAway
 
 PATIENCE = 5.0
 """Seconds that a test waits at most."""
@@ -70,3 +71,23 @@ def test_a_sweep_that_fails_as_a_whole_is_logged_and_tried_again(failure: Except
     with capture_logs() as lines, ticking(sweeps, timedelta(milliseconds=200)):
         assert all(sweeps.seen.acquire(timeout=PATIENCE) for _ in range(2))
     assert [line["event"] for line in lines if line["log_level"] == "error"] == ["sweep failed"]
+
+
+def test_a_ticker_that_is_woken_sweeps_at_once_also_when_a_sweep_is_running() -> None:
+    sweeps = Sweeps()
+    ticker = Ticker(sweeps.sweep, SystemClock().now, timedelta(hours=1))
+    ticker.start()
+    try:
+        assert sweeps.seen.acquire(timeout=PATIENCE)
+        ticker.wake()
+        assert sweeps.seen.acquire(timeout=PATIENCE)
+    finally:
+        ticker.stop()
+
+
+def test_a_store_that_is_away_is_one_line_in_the_log_and_no_error() -> None:
+    sweeps = Sweeps(StoreAway("in a failover"))
+    with capture_logs() as lines, ticking(sweeps, timedelta(milliseconds=200)):
+        assert all(sweeps.seen.acquire(timeout=PATIENCE) for _ in range(2))
+    said = [line for line in lines if line["event"] == "nothing can be fired for now"]
+    assert [(line["log_level"], line["problem"]) for line in said] == [("warning", "in a failover")]

@@ -1,15 +1,18 @@
 """What is saved is loaded again; what conflicts leaves nothing behind."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
-from domain.kernel import Kind, child
+from domain.kernel import Kind, case_of, child
 from store.errors import Conflict, DuplicateCommand
 from store.log import EventLog
 from store.migrations import migrate
-from tests.store.aggregates import KINDS, Bell, Colour, Lamp, a_bell, a_command, a_family, a_lamp
+from store.recorder import part_of
+from tests.store.aggregates import KINDS, NOON, Bell, Colour, Lamp, a_bell, a_command, a_family, a_lamp
+from tests.store.conftest import Opening
 
 
 def test_an_aggregate_is_loaded_as_it_was_saved(log: EventLog) -> None:
@@ -30,11 +33,11 @@ def test_a_stream_of_another_kind_loads_as_none(log: EventLog) -> None:
     assert log.load(Lamp, bell.id) is None
 
 
-def test_the_log_outlives_the_process(path: Path) -> None:
+def test_the_log_outlives_the_process(opening: Opening) -> None:
     lamp = a_lamp()
-    with EventLog.open(path, KINDS) as log:
+    with opening() as log:
         log.save([lamp])
-    with EventLog.open(path, KINDS) as log:
+    with opening() as log:
         assert log.load(Lamp, lamp.id) == lamp
 
 
@@ -64,6 +67,48 @@ def test_raw_rows_decode_to_the_same_events(log: EventLog) -> None:
         for _, stream, version, topic, state in log.raw(0, 10)
     ]
     assert decoded == [each.event for each in log.stream(lamp.id)]
+
+
+def test_a_bulk_read_gives_the_same_rows_in_the_same_order(log: EventLog) -> None:
+    for _ in range(20):
+        lamp = a_lamp()
+        lamp.light(Colour.RED)
+        log.save([lamp, a_bell()])
+    rows = [row for batch in log.bulk(5, 50) for row in batch]
+    assert rows == [row for row in log.raw(0, 100) if 5 < row[0] <= 50]
+    assert rows
+
+
+def test_shares_of_a_bulk_read_are_apart_by_case_and_make_the_whole(log: EventLog) -> None:
+    for _ in range(40):
+        family = a_family()
+        log.save([a_lamp(child(family, Kind.CASE)), a_bell(child(family, Kind.WHISTLE, 7))])
+    shares = [[row for batch in log.bulk(0, 80, part, 3) for row in batch] for part in range(3)]
+    assert sorted(row for share in shares for row in share) == log.raw(0, 100)
+    cases = [{case_of(UUID(bytes=row[1])) for row in share} for share in shares]
+    assert all(cases)
+    assert sum(map(len, cases)) == 40
+    assert all(part_of(row[1], 3) == part for part, share in enumerate(shares) for row in share)
+
+
+def test_who_waits_is_told_of_a_new_event_at_once(log: EventLog) -> None:
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(log.wait, 0, 30.0)
+        log.save([a_lamp()])
+        assert waiting.result(timeout=10) == 1
+    assert log.wait(1, 0.01) == 1
+
+
+def test_the_first_epoch_is_none_and_each_restore_begins_another(log: EventLog) -> None:
+    assert log.epoch() == (0, 0)
+    log.save([a_lamp()])
+    first = int(NOON.timestamp())
+    assert log.new_epoch(NOON) == (first, 1)
+    assert log.new_epoch(NOON) == log.epoch() == (first + 1, 1)
+
+
+def test_a_log_that_is_whole_has_no_year_detached(log: EventLog) -> None:
+    assert log.detached() == []
 
 
 def test_a_case_is_read_over_all_its_streams_and_no_other(log: EventLog) -> None:

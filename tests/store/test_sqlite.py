@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -13,13 +14,29 @@ from uuid import UUID
 
 import pytest
 
-from store.errors import Conflict, DuplicateCommand, NewerStore, NotMigrated, StoreError, StoreInUse, StoreMissing
+from store.errors import (
+    Conflict,
+    DuplicateCommand,
+    NewerStore,
+    NotMigrated,
+    StoreError,
+    StoreFull,
+    StoreInUse,
+    StoreMissing,
+)
 from store.log import EventLog
+from store.mapper import EventMapper
 from store.migrations import LOG, migrate
 from store.sqlite import SqliteRecorder
 from tests.store.aggregates import KINDS, Bell, Colour, Lamp, a_bell, a_command, a_lamp
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def log(path: Path) -> Iterator[EventLog]:
+    with EventLog.open(path, KINDS) as opened:
+        yield opened
 
 
 def pragma(recorder: SqliteRecorder, name: str, *, commit: bool) -> object:
@@ -271,3 +288,22 @@ def test_a_writing_unit_holds_the_write_lock_before_it_reads(path: Path) -> None
     ):
         other.execute("BEGIN IMMEDIATE")
     recorder.close()
+
+
+def test_a_full_disk_is_told_readers_stay_and_it_goes_on_when_there_is_room(path: Path) -> None:
+    recorder = SqliteRecorder.open(path)
+
+    def limit(pages: int) -> None:
+        with recorder.datastore.get_connection(commit=True) as connection:
+            connection.cursor().execute(f"PRAGMA max_page_count={pages}")
+
+    with EventLog(recorder, EventMapper(KINDS)) as log:
+        lamp = a_lamp()
+        log.save([lamp])
+        limit(1)
+        with pytest.raises(StoreFull, match="make room; nothing was stored"):
+            log.save([a_lamp() for _ in range(50)], command=a_command())
+        assert log.load(Lamp, lamp.id) == lamp
+        assert log.position() == 1
+        limit(1000)
+        assert log.save([a_lamp() for _ in range(50)]).position == 51

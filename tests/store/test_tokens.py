@@ -1,5 +1,7 @@
 """Bearer tokens: told once, hashed at rest, ended at once."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -7,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.errors import Unknown
+from store.database import Place
 from store.migrations import ACCESS, migrate
 from store.tokens import Issued, Tokens
 from tests.store.aggregates import NOON
@@ -15,15 +18,22 @@ PERSON = UUID(int=3)
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def file(tmp_path: Path) -> Path:
     path = tmp_path / "access.db"
     migrate(path, ACCESS)
     return path
 
 
+@pytest.fixture(params=["file", "url"])
+def place(request: pytest.FixtureRequest) -> Place:
+    found: Place = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture
-def tokens(place: Path) -> Tokens:
-    return Tokens(place)
+def tokens(place: Place) -> Iterator[Tokens]:
+    with closing(Tokens(place)) as opened:
+        yield opened
 
 
 def issue(tokens: Tokens) -> Issued:
@@ -47,18 +57,20 @@ def test_text_of_any_kind_stands_for_nobody(tokens: Tokens) -> None:
     assert tokens.lookup("令牌\ud800😀") is None
 
 
-def test_the_secret_itself_lies_nowhere_on_disk(place: Path, tokens: Tokens) -> None:
-    secret = issue(tokens).secret
-    stored = b"".join(each.read_bytes() for each in place.parent.iterdir())
+def test_the_secret_itself_lies_nowhere_on_disk(file: Path) -> None:
+    with closing(Tokens(file)) as tokens:
+        secret = issue(tokens).secret
+        stored = b"".join(each.read_bytes() for each in file.parent.iterdir())
     assert secret.encode() not in stored
     assert secret.removeprefix("shx_").encode() not in stored
 
 
-def test_a_revoked_token_ends_at_once_and_in_every_process(place: Path, tokens: Tokens) -> None:
-    issued, elsewhere = issue(tokens), Tokens(place)
-    assert elsewhere.lookup(issued.secret) is not None
-    tokens.revoke(issued.id, NOON)
-    assert elsewhere.lookup(issued.secret) is None
+def test_a_revoked_token_ends_at_once_and_in_every_process(place: Place, tokens: Tokens) -> None:
+    issued = issue(tokens)
+    with closing(Tokens(place)) as elsewhere:
+        assert elsewhere.lookup(issued.secret) is not None
+        tokens.revoke(issued.id, NOON)
+        assert elsewhere.lookup(issued.secret) is None
     assert tokens.lookup(issued.secret) is None
 
 
@@ -81,7 +93,8 @@ def test_the_list_tells_all_tokens_without_their_secrets(tokens: Tokens) -> None
     assert first.secret not in repr(tokens.list())
 
 
-def test_tokens_outlive_the_process(place: Path, tokens: Tokens) -> None:
+def test_tokens_outlive_the_process(place: Place, tokens: Tokens) -> None:
     secret = issue(tokens).secret
     tokens.close()
-    assert Tokens(place).lookup(secret) is not None
+    with closing(Tokens(place)) as again:
+        assert again.lookup(secret) is not None

@@ -1,6 +1,7 @@
 """Persons apart: shown masked, revealed on purpose, erased for good."""
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -8,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.errors import Invalid, Unknown, WrongState
+from store.database import Place
 from store.errors import NotMigrated, StoreMissing, WrongKey
 from store.migrations import VAULT, migrate
 from store.vault import ERASED, Identity, Masked, Vault, master_key
@@ -17,21 +19,35 @@ CALLER = UUID(int=5)
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def file(tmp_path: Path) -> Path:
     path = tmp_path / "vault.db"
     migrate(path, VAULT)
     return path
 
 
+@pytest.fixture(params=["file", "url"])
+def place(request: pytest.FixtureRequest) -> Place:
+    found: Place = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture
-def vault(place: Path) -> Vault:
-    vault = Vault(place, KEY)
-    vault.register(CALLER, "来电人一", "13812345678")
-    return vault
+def vault(place: Place) -> Iterator[Vault]:
+    with closing(Vault(place, KEY)) as vault:
+        vault.register(CALLER, "来电人一", "13812345678")
+        yield vault
 
 
-def everything_on_disk(place: Path) -> bytes:
-    return b"".join(each.read_bytes() for each in place.parent.iterdir() if each.is_file())
+@pytest.fixture
+def kept(file: Path) -> Iterator[Vault]:
+    """A vault in a file, whose bytes can be looked at."""
+    with closing(Vault(file, KEY)) as vault:
+        vault.register(CALLER, "来电人一", "13812345678")
+        yield vault
+
+
+def everything_on_disk(file: Path) -> bytes:
+    return b"".join(each.read_bytes() for each in file.parent.iterdir() if each.is_file())
 
 
 def test_a_person_is_revealed_as_registered(vault: Vault) -> None:
@@ -77,13 +93,13 @@ def test_an_erased_person_is_gone_and_says_so(vault: Vault) -> None:
         vault.register(CALLER, "来电人一")
 
 
-def test_erasing_leaves_no_byte_of_the_key_on_disk(place: Path, vault: Vault) -> None:
-    with closing(sqlite3.connect(place)) as connection:
+def test_erasing_leaves_no_byte_of_the_key_on_disk(file: Path, kept: Vault) -> None:
+    with closing(sqlite3.connect(file)) as connection:
         (wrapped,) = connection.execute("SELECT wrapped FROM person_key").fetchone()
         sealed = [row[0] for row in connection.execute("SELECT sealed FROM person")]
-    assert wrapped in everything_on_disk(place)
-    vault.erase(CALLER)
-    assert not [secret for secret in (wrapped, *sealed) if secret in everything_on_disk(place)]
+    assert wrapped in everything_on_disk(file)
+    kept.erase(CALLER)
+    assert not [secret for secret in (wrapped, *sealed) if secret in everything_on_disk(file)]
 
 
 def test_erasing_one_person_leaves_the_others(vault: Vault) -> None:
@@ -99,9 +115,9 @@ def test_a_person_who_was_never_registered_is_unknown(vault: Vault, ask: str) ->
         getattr(vault, ask)(uuid4())
 
 
-def test_nothing_personal_lies_on_disk_in_clear(place: Path, vault: Vault) -> None:
-    assert vault.masked(CALLER).name == "来**"
-    stored = everything_on_disk(place)
+def test_nothing_personal_lies_on_disk_in_clear(file: Path, kept: Vault) -> None:
+    assert kept.masked(CALLER).name == "来**"
+    stored = everything_on_disk(file)
     assert "来电人一".encode() not in stored
     assert b"13812345678" not in stored
 
@@ -129,10 +145,10 @@ def test_a_blank_or_long_name_or_number_is_refused_without_repeating_it(
     assert "长" not in refused.value.message
 
 
-def test_another_master_key_opens_nothing(place: Path, vault: Vault) -> None:
+def test_another_master_key_opens_nothing(place: Place, vault: Vault) -> None:
     assert vault.masked(CALLER).erased is False
-    with pytest.raises(WrongKey, match="master key is another one"):
-        Vault(place, bytes(32)).reveal(CALLER)
+    with closing(Vault(place, bytes(32))) as other, pytest.raises(WrongKey, match="master key is another one"):
+        other.reveal(CALLER)
 
 
 SWAPPED_FIELDS = """UPDATE person SET sealed = (SELECT sealed FROM person WHERE field = 'phone' AND person_id = :one)
@@ -145,28 +161,29 @@ SWAPPED_PERSONS = """UPDATE person
 
 
 @pytest.mark.parametrize("swap", [SWAPPED_FIELDS, SWAPPED_KEYS, SWAPPED_PERSONS])
-def test_a_row_moved_to_another_field_or_person_does_not_open(place: Path, vault: Vault, swap: str) -> None:
+def test_a_row_moved_to_another_field_or_person_does_not_open(file: Path, kept: Vault, swap: str) -> None:
     other = uuid4()
-    vault.register(other, "来电人二", "13900000000")
-    with closing(sqlite3.connect(place)) as connection, connection:
+    kept.register(other, "来电人二", "13900000000")
+    with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute(swap, {"one": CALLER.bytes, "two": other.bytes})
     with pytest.raises(WrongKey):
-        vault.reveal(CALLER)
+        kept.reveal(CALLER)
 
 
-def test_a_whole_person_moved_to_another_id_does_not_open(place: Path, vault: Vault) -> None:
+def test_a_whole_person_moved_to_another_id_does_not_open(file: Path, kept: Vault) -> None:
     other = uuid4()
-    vault.register(other, "来电人二", "13900000000")
-    with closing(sqlite3.connect(place)) as connection, connection:
+    kept.register(other, "来电人二", "13900000000")
+    with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute(SWAPPED_KEYS, {"one": CALLER.bytes, "two": other.bytes})
         connection.execute(SWAPPED_PERSONS, {"one": CALLER.bytes, "two": other.bytes})
     with pytest.raises(WrongKey):
-        vault.reveal(CALLER)
+        kept.reveal(CALLER)
 
 
-def test_the_vault_opens_again_with_the_same_key(place: Path, vault: Vault) -> None:
+def test_the_vault_opens_again_with_the_same_key(place: Place, vault: Vault) -> None:
     vault.close()
-    assert Vault(place, KEY).reveal(CALLER).name == "来电人一"
+    with closing(Vault(place, KEY)) as again:
+        assert again.reveal(CALLER).name == "来电人一"
 
 
 def test_a_vault_must_be_there_and_migrated(tmp_path: Path) -> None:
@@ -193,10 +210,10 @@ def test_a_key_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
         master_key(path)
 
 
-def test_a_key_of_the_wrong_length_is_refused(tmp_path: Path, place: Path) -> None:
+def test_a_key_of_the_wrong_length_is_refused(tmp_path: Path, file: Path) -> None:
     path = tmp_path / "master.key"
     path.touch(mode=0o600)
     with pytest.raises(WrongKey, match="holds 0 bytes"):
         master_key(path)
     with pytest.raises(WrongKey, match="16 bytes"):
-        Vault(place, bytes(16))
+        Vault(file, bytes(16))

@@ -1,0 +1,174 @@
+"""The dashboard: what a command centre, a street or a department sees first."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+from sqlalchemy import Connection
+
+from api.deps import Deps
+from api.identity import Parts
+from api.listing import STREET_DIGITS, in_scope
+from api.problems import declared
+from api.reading import Reader, known_parameters
+from api.routes.timeliness import Place
+from api.sight import must_see_cases, must_see_outcomes, statistical
+from projections import overview
+from projections.overview import Lights
+from projections.statistics import Figure, Scope, Volumes, indicators, ranked, together, volumes
+from projections.times import micros
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["views"], dependencies=[Depends(known_parameters)])
+
+RATES = (
+    "filing_on_time_rate", "signature_on_time_rate", "arrival_on_time_rate", "disposal_on_time_rate",
+    "closing_on_time_rate", "satisfaction_rate",
+)  # fmt: skip
+"""The rates that a dashboard shows; /timeliness has all."""
+
+SCORE = "average_score"
+
+CITY_DIGITS, DISTRICT_DIGITS = 4, 6
+
+
+class Lit(BaseModel):
+    """How many have a running clock, by its light: green, yellow after the warning moment, red after the due time.
+
+    `name` is the code of a division or department.
+    """
+
+    name: str
+    green: int
+    yellow: int
+    red: int
+
+
+class Today(BaseModel):
+    """What the day brought so far; what was withdrawn, merged or cancelled is not counted."""
+
+    day: date
+    reported: int
+    filed: int
+    closed: int
+
+
+class Rates(BaseModel):
+    """The month's rates of one division or department, as frozen and with adjustments; null over nothing."""
+
+    name: str
+    rates: dict[str, float | None]
+
+
+class Month(BaseModel):
+    """This month's figures: of all together, of each, and the ranking by average score."""
+
+    month: str = Field(pattern=r"^\d{4}-\d{2}$")
+    by: str = Field(description="department or street")
+    all: dict[str, float | None]
+    each: list[Rates]
+    ranking: list[Place]
+
+
+class Dashboard(BaseModel):
+    """Everything at one moment. For a department, `matters` is empty: what waits for it stands in `responses`."""
+
+    at: datetime
+    matters: list[Lit]
+    responses: list[Lit]
+    today: Today
+    month: Month
+
+
+EXAMPLE = {
+    "at": "2022-12-14T01:40:00Z",
+    "matters": [{"name": "220204", "green": 41, "yellow": 6, "red": 2}],
+    "responses": [{"name": "2202-scjg", "green": 12, "yellow": 3, "red": 1}],
+    "today": {"day": "2022-12-14", "reported": 64, "filed": 51, "closed": 38},
+    "month": {
+        "month": "2022-12",
+        "by": "department",
+        "all": {"arrival_on_time_rate": 0.97},
+        "each": [{"name": "2202-scjg", "rates": {"arrival_on_time_rate": 0.98}}],
+        "ranking": [{"rank": 1, "name": "2202-scjg", "average": 97.4, "evaluations": 210}],
+    },
+}
+
+
+@router.get(
+    "/dashboard",
+    operation_id="dashboard",
+    summary="What matters now",
+    responses={200: {"content": {"application/json": {"example": EXAMPLE}}}, **declared(401, 403, 422, 429, 500)},
+)
+def dashboard(deps: Parts, who: Reader) -> Dashboard:
+    """What runs by light, what the day brought, and how the month stands, within the caller's scope.
+
+    Matters are told by district in a city, and by street in a district or street; figures by department in a city, and
+    by street below.
+    """
+    must_see_outcomes(deps, who.actor)
+    reader = must_see_cases(deps, who.actor)
+    now, scope = deps.clock.now(), statistical(deps, reader)
+    with deps.views.reading() as db:
+        return Dashboard(
+            at=now,
+            matters=_matters(db, now, scope),
+            responses=_lit(overview.responses(db, micros(now), lambda view: in_scope(view, scope))),
+            today=_today(deps, db, now, scope),
+            month=_month(deps, db, now, scope),
+        )
+
+
+def _matters(db: Connection, now: datetime, scope: Scope) -> list[Lit]:
+    """The matters of a division: by district where it is a city, else by street."""
+    if scope.get("department") is not None:
+        return []
+    found = overview.matters(db, micros(now), lambda view: in_scope(view, scope))
+    prefix = scope.get("street_prefix") or ""
+    digits = DISTRICT_DIGITS if len(prefix) <= CITY_DIGITS else STREET_DIGITS
+    together: dict[str, Lights] = {}
+    for jurisdiction, lights in found.items():
+        together[jurisdiction[:digits]] = together.get(jurisdiction[:digits], Lights()) + lights
+    return _lit(together)
+
+
+def _lit(found: Mapping[str, Lights]) -> list[Lit]:
+    return [Lit(name=name, green=each.green, yellow=each.yellow, red=each.red) for name, each in sorted(found.items())]
+
+
+def _today(deps: Deps, db: Connection, now: datetime, scope: Scope) -> Today:
+    day = _local(deps, now)
+    found: Volumes = volumes(db, day, scope)
+    return Today(day=day, reported=found.reported, filed=found.filed, closed=found.closed)
+
+
+def _month(deps: Deps, db: Connection, now: datetime, scope: Scope) -> Month:
+    first = _local(deps, now).replace(day=1)
+    last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    by = "street" if scope.get("street_prefix") else "department"
+    found = indicators(db, since=first, through=last, by=(by,), names=(*RATES, SCORE), scope=scope)
+    rates = [figure for figure in found if figure.indicator != SCORE]
+    at_least = deps.rules.policy(now).ranking_min_evaluations
+    places = ranked((figure for figure in found if figure.indicator == SCORE), at_least=at_least, by=by)
+    # What has no department, such as a report, counts among all, and is nobody's.
+    named = groupby(rates, key=lambda figure: figure.group[by])
+    return Month(
+        month=f"{first:%Y-%m}",
+        by=by,
+        all=_rates(together(rates)),
+        each=[Rates(name=name, rates=_rates(own)) for name, own in named if name],
+        ranking=[Place.model_validate(place, from_attributes=True) for place in places],
+    )
+
+
+def _rates(figures: Iterable[Figure]) -> dict[str, float | None]:
+    return {figure.indicator: figure.adjusted for figure in figures}
+
+
+def _local(deps: Deps, at: datetime) -> date:
+    return at.astimezone(ZoneInfo(deps.city.zone)).date()

@@ -1,0 +1,220 @@
+"""How a list is walked: along an index that its table declares, so that no page reads more than a bounded part of it.
+
+A page follows one index in the order that was asked for, from where the last page ended. What the index does not
+answer is looked at row by row. Where the first look does not fill the page, what was asked for is rare: if one of its
+conditions alone leaves `FEW` rows, these are looked at whole, and otherwise a page ends after `STEPS` rows. It may
+therefore be short, and names where to go on.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    and_,
+    func,
+    literal_column,
+    select,
+    text,
+    tuple_,
+    union_all,
+)
+
+from projections.tables import Indexed, ViewTable, always
+
+__all__ = ["FEW", "STEPS", "Leg", "Place", "Question", "Walked", "is_small", "legs", "place_of", "walk"]
+
+STEPS = (500, 2_000, 8_000)
+"""How many rows one page looks through at a time, in growing steps. The first is enough for whatever is not rare."""
+
+FEW = 5_000
+"""So many rows are looked at whole, in whatever order they lie."""
+
+BRANCHES = 16
+"""In how many places of an index one page may look, each of them in order."""
+
+Columns = Any
+Place = tuple[Any, ...]
+"""Where a row stands in an order: the value sorted by, and the row's key."""
+
+
+class Leg(NamedTuple):
+    """One part of an order: sorted by a column, upwards or downwards, `missing` where that is for rows without it."""
+
+    column: str
+    falling: bool
+    missing: str | None = None
+
+
+def legs(sort: str, tails: Mapping[str, str]) -> tuple[Leg, ...]:
+    """The parts of an order, one after another. What has no time comes last, in the order that `tails` names."""
+    column, falling = sort.removeprefix("-"), sort.startswith("-")
+    tail = tails.get(column)
+    if tail is None:
+        return (Leg(column, falling),)
+    return (Leg(column, falling), Leg(tail.removeprefix("-"), tail.startswith("-"), missing=column))
+
+
+class Question(NamedTuple):
+    """What is asked of a table.
+
+    `holds` makes the whole condition from columns. `fixed` are columns of which only these values are wanted; `asked`
+    are the filters, by which an index knows whether it holds all that matches. `within` is a range of the column
+    `timed`. `small` says that few rows can match at all; None, that nobody has counted.
+    """
+
+    table: ViewTable
+    holds: Callable[[Columns], ColumnElement[bool]]
+    fixed: Mapping[str, tuple[Any, ...]]
+    asked: Mapping[str, Any]
+    timed: str | None
+    within: Callable[[Columns], Sequence[ColumnElement[bool]]]
+    small: bool | None = None
+
+
+class Walked(NamedTuple):
+    """Rows that match, and where to go on; None where the leg ends."""
+
+    rows: list[dict[str, Any]]
+    onward: Place | None
+
+
+def walk(db: Connection, question: Question, leg: Leg, place: Place | None, need: int, step: int) -> Walked:
+    """Up to `need` rows of a leg behind a place, looking through `step` rows at most."""
+    index = None if question.small else _index(question, leg)
+    if index is None or index.whole:
+        return _whole(db, question, leg, place, need, by_order=not question.small)
+    looked = _looked(question, leg, place, index, step).subquery()
+    order = _order(question.table, leg, looked.c)
+    matching = select(looked).where(_holds(question, leg, looked.c)).order_by(*_sorted(order, leg)).limit(need)
+    rows = [dict(row) for row in db.execute(matching).mappings()]
+    if len(rows) == need:
+        return Walked(rows, _place(question.table, leg, rows[-1]))
+    last = db.execute(select(*order).order_by(*_sorted(order, leg)).offset(_plain(step - 1)).limit(_plain(1))).first()
+    return Walked(rows, None if last is None else tuple(last))
+
+
+def is_small(db: Connection, question: Question) -> bool:
+    """Whether one of the conditions alone leaves few rows, by an index that begins with it."""
+    for index in question.table.indexes:
+        first = index.columns[0]
+        if index.when(question.asked) and (first in question.fixed or index.when is not always):
+            some = select(_plain(1)).select_from(question.table.table).limit(_plain(FEW + 1))
+            if index.where is not None:
+                some = some.where(text(f"({index.where})"))
+            if first in question.fixed:
+                some = some.where(question.table.table.c[first].in_(question.fixed[first]))
+            if db.execute(select(func.count()).select_from(some.subquery())).scalar_one() <= FEW:
+                return True
+    return False
+
+
+def _whole(db: Connection, question: Question, leg: Leg, place: Place | None, need: int, *, by_order: bool) -> Walked:
+    """From few rows, or from an index that holds every column that may be asked for: found first, read after."""
+    table = question.table.table
+    order = _order(question.table, leg, table.c)
+    found = select(*order).where(_holds(question, leg, table.c), *_behind(order, leg, place))
+    if not by_order:
+        # What matches is collected before it is sorted: walking in order and hoping for matches could be long.
+        fixed = (table.c[column].in_(values) for column, values in question.fixed.items())
+        collected = found.where(*fixed).cte("collected").prefix_with("MATERIALIZED")
+        found, order = select(collected), _order(question.table, leg, collected.c)
+    keys = found.order_by(*_sorted(order, leg)).limit(need).subquery()
+    same = and_(*(table.c[key] == keys.c[key] for key in question.table.key))
+    query = select(table).join(keys, same).order_by(*_sorted(_order(question.table, leg, keys.c), leg))
+    rows = [dict(row) for row in db.execute(query).mappings()]
+    return Walked(rows, _place(question.table, leg, rows[-1]) if len(rows) == need else None)
+
+
+def _index(question: Question, leg: Leg) -> Indexed | None:
+    """The first declared index that runs in the leg's order once what stands before it is fixed; None for none.
+
+    Without one, the key itself may give the order; a table whose order nothing gives must be small.
+    """
+    for index in (*question.table.indexes, Indexed(question.table.key)):
+        if leg.column not in index.columns:
+            continue
+        branches = [len(question.fixed.get(column, ())) for column in index.columns[: index.columns.index(leg.column)]]
+        in_order = all(1 <= each <= BRANCHES for each in branches) and sum(each > 1 for each in branches) <= 1
+        if in_order and index.when(question.asked):
+            return index
+    return None
+
+
+def _looked(question: Question, leg: Leg, place: Place | None, index: Indexed, step: int) -> Select[Any]:
+    """The rows that one step looks at: those of the index, in order, from the place on."""
+    table = question.table.table
+    order = _order(question.table, leg, table.c)
+    range_ = question.within(table.c) if question.timed == leg.column else ()
+    query = select(table).where(*_behind(order, leg, place), *range_)
+    if index.where is not None:
+        query = query.where(text(f"({index.where})"))
+    before = index.columns[: index.columns.index(leg.column)]
+    several = [column for column in before if len(question.fixed[column]) > 1]
+    query = query.where(*(table.c[column] == question.fixed[column][0] for column in before if column not in several))
+    query = query.order_by(*_sorted(order, leg)).limit(_plain(step))
+    if not several:
+        return query
+    # One place of the index after another, each in order, and merged: a list of values would be sorted as a whole.
+    [column] = several
+    parts = (select(query.where(table.c[column] == value).subquery()) for value in question.fixed[column])
+    together = union_all(*parts).subquery()
+    return select(together).order_by(*_sorted(_order(question.table, leg, together.c), leg)).limit(_plain(step))
+
+
+def _plain(number: int) -> ColumnElement[int]:
+    """A number written out: as a parameter, PostgreSQL would plan for a tenth of the table."""
+    return literal_column(str(number), Integer)
+
+
+def _holds(question: Question, leg: Leg, columns: Columns) -> ColumnElement[bool]:
+    present = columns[leg.missing].is_(None) if leg.missing else columns[leg.column].is_not(None)
+    return and_(question.holds(columns), present)
+
+
+def _order(view: ViewTable, leg: Leg, columns: Columns) -> list[Column[Any]]:
+    """The columns that make the order total, so that no row is skipped or shown twice."""
+    return [columns[name] for name in _names(view, leg)]
+
+
+def _names(view: ViewTable, leg: Leg) -> tuple[str, ...]:
+    return (leg.column, *(key for key in view.key if key != leg.column))
+
+
+def _place(view: ViewTable, leg: Leg, row: Mapping[str, Any]) -> Place:
+    return tuple(row[name] for name in _names(view, leg))
+
+
+def _sorted(order: Sequence[Column[Any]], leg: Leg) -> list[ColumnElement[Any]]:
+    return [column.desc() if leg.falling else column for column in order]
+
+
+def _behind(order: Sequence[Column[Any]], leg: Leg, place: Place | None) -> list[ColumnElement[bool]]:
+    if place is None:
+        return []
+    here = tuple_(*order)
+    there = tuple_(*place, types=[column.type for column in order])
+    return [here < there if leg.falling else here > there]
+
+
+def place_of(view: ViewTable, leg: Leg, values: Sequence[Any]) -> Place | None:
+    """Values from outside as a place in this order; None where they cannot be one."""
+    columns = [view.table.c[name] for name in _names(view, leg)]
+    if len(values) != len(columns):
+        return None
+    fits = all(_fits(column.type.python_type, value) for column, value in zip(columns, values, strict=True))
+    return tuple(values) if fits else None
+
+
+LARGEST = 2**63 - 1
+
+
+def _fits(kind: type, value: Any) -> bool:
+    if kind is int:
+        return type(value) is int and abs(value) <= LARGEST
+    # A store may hold any text but one with a zero byte or half a character.
+    return isinstance(value, str) and "\0" not in value and not any("\ud800" <= each <= "\udfff" for each in value)

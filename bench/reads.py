@@ -1,0 +1,321 @@
+"""How long a read takes over HTTP on a filled store: the case file, board pages, the dashboard. And commands beside.
+
+The log is filled with a city's traffic and folded by a rebuild; then the product's own process answers. Reads of all
+kinds arrive by chance at a rate, on kept connections, about cases, streets and departments drawn at random, and each
+one's time counts from the moment at which it was due to be sent. What is cold is the first look after a start. Beside
+stand the same queries on the bare driver, and the cheapest answer that the process gives. Commands go through the desk
+on this store and on a small one, in turns.
+"""
+
+import asyncio
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, select
+
+from api.routes.files import IDENTITIES
+from bench.client import Client
+from bench.commands import _Crew
+from bench.filling import fill, weeks_from
+from bench.harness import real_folder
+from bench.postgres import Postgres
+from bench.processes import Process
+from desk.actors import Role
+from projections.board import BOARD
+from projections.files import case_file
+from projections.inbox import INBOX
+from projections.times import micros
+from shaoxiang.clock import SystemClock
+from shaoxiang.house import Premises, migrate_all, open_premises
+from shaoxiang.settings import Settings
+
+OPTIONS: Mapping[str, float] = {"cases": 20_000, "requests": 400, "rate": 40.0, "small": 10_000, "carried": 40}
+"""Cases in the log, requests of each kind, requests a second; events of the small log, cases carried by commands."""
+
+WEEKS = 6
+DEEP = 5
+DRAWN = 500
+OK = 200
+SEED = 20260302
+BARS = {"case file": 20.0, "board": 50.0, "dashboard": 50.0}
+"""Milliseconds that 99 of 100 may take, by how a kind's name begins."""
+
+BOARDS: Mapping[str, str] = {
+    "board, what is due first": "/cases",
+    "board, a street": "/cases?street={street}&sort=-reported_at",
+    "board, a street and what it has not closed": "/cases?street={street}&state=whistled&sort=due_at",
+    "board, a department that leads": "/cases?lead={department}&sort=-reported_at",
+    "board, an item, urgent": "/cases?item={item}&urgency=urgent&sort=-reported_at",
+    "board, cancelled": "/cases?state=cancelled&sort=-filed_at",
+    "board, found by words": "/cases?q={word}&sort=-reported_at",
+    "board, found by number": "/cases?q={number}",
+}
+
+
+class Ways(NamedTuple):
+    """What a read may be about, drawn from the store."""
+
+    cases: Sequence[str]
+    streets: Sequence[str]
+    departments: Sequence[str]
+    items: Sequence[str]
+    numbers: Sequence[str]
+
+    def path(self, template: str, dice: random.Random) -> str:
+        """A path about things drawn at random."""
+        drawn = {
+            "case": self.cases, "street": self.streets, "department": self.departments, "item": self.items,
+            "number": self.numbers, "word": ("占道", "经营", "街道", "昌邑"),
+        }  # fmt: skip
+        return template.format(**{name: quote(dice.choice(list(values))) for name, values in drawn.items()})
+
+
+def run(
+    store: str, *, cases: float, requests: float, rate: float, small: float, carried: float
+) -> list[dict[str, object]]:
+    """The rows of the bench."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(real_folder())
+        server = stack.enter_context(Postgres.start(settings=SERVER)) if store == "postgres" else None
+        large = _filled(folder / "large", server, "large", cases=int(cases))
+        little = _filled(folder / "small", server, "small", events=int(small))
+        with open_premises(large.settings, SystemClock().now, folds=True) as premises:
+            began = time.monotonic()
+            premises.house.projector.rebuild()
+            folded = time.monotonic() - began
+            ways, tokens = _drawn(premises), _tokens(premises)
+            sql = _sql(premises, ways)
+            events = premises.house.log.position()
+        size: dict[str, object] = {"name": "size", "cases": len(ways.cases) and int(cases), "events": events}
+        size |= {"filled_seconds": round(large.seconds, 1), "rebuilt_seconds": round(folded, 1)}
+        said = folder / "serve.log"
+        environment = {"SHAOXIANG_DIR": str(large.settings.dir)}
+        if (url := large.settings.database_url) is not None:
+            environment["SHAOXIANG_DATABASE"] = url
+        with Process("serve", "--port", "0", environment=environment, said=said) as process:
+            reads = asyncio.run(_read(process.address(), ways, tokens, int(requests), rate))
+        return [size, *(_row(name, times, sql) for name, times in reads.items()), *_commands(large, little, carried)]
+
+
+SERVER = {"shared_buffers": "2GB", "max_wal_size": "16GB", "random_page_cost": "1.1", "work_mem": "16MB"}
+"""As docs/operations.md has it for a machine with a few gigabytes and an SSD."""
+
+
+class Store(NamedTuple):
+    """A filled store, and how many seconds it took to fill."""
+
+    settings: Settings
+    seconds: float
+
+
+def _filled(
+    folder: Path, server: Postgres | None, name: str, *, cases: int | None = None, events: int | None = None
+) -> Store:
+    """A store whose log ends now."""
+    url = None if server is None else server.create(name)
+    settings = Settings.model_validate({"dir": folder, "database": url})
+    migrate_all(settings)
+    now = SystemClock().now()
+    monday = (now - timedelta(days=now.weekday())).date() - timedelta(weeks=WEEKS - 1)
+    began = time.monotonic()
+    fill(url or settings.log_db, weeks=weeks_from(monday, WEEKS), until=now, cases=cases, events=events)
+    return Store(settings, time.monotonic() - began)
+
+
+def _drawn(premises: Premises) -> Ways:
+    with premises.house.views.reading() as db:
+
+        def some(column: Any) -> list[str]:
+            query = select(column).where(column.is_not(None), BOARD.table.c.state.is_not(None))
+            return list(db.execute(query.order_by(func.random()).limit(DRAWN)).scalars())
+
+        board = BOARD.table.c
+        ways = Ways(*(some(column) for column in (board.id, board.street, board.lead, board.item, board.number)))
+        # The traffic has no identities; those who are read about get one, since reading it is part of the work.
+        documents = [part.document for case in ways.cases for part in case_file(db, UUID(case))]
+    for person in {document[field] for document in documents for field in IDENTITIES if document.get(field)}:
+        premises.vault.register(UUID(person), "来电人", "13800000001")
+    return ways
+
+
+def _tokens(premises: Premises) -> Mapping[str, str]:
+    """A login for the command centre, which sees everything, and for one street and one department."""
+    city, at = premises.house.world.city, SystemClock().now()
+    with premises.house.views.reading() as db:
+        busy = select(INBOX.table.c.department).group_by(INBOX.table.c.department).order_by(func.count().desc())
+        department = next(code for code in db.execute(busy).scalars() if city.has(code))
+    crew = {
+        "command": (Role.COMMAND_OFFICER, city.find("吉林市指挥中心").code),
+        "street": (Role.STREET_LEADER, city.find("德胜街道").code),
+        "department": (Role.DEPARTMENT_LIAISON, department),
+    }
+    made = {who: premises.tokens.create(uuid4(), role, code, who, at).secret for who, (role, code) in crew.items()}
+    return {who: f"Bearer {secret}" for who, secret in made.items()}
+
+
+def _sql(premises: Premises, ways: Ways) -> Mapping[str, float]:
+    """The 99th hundredth, in milliseconds, of the chief query behind each kind, on the driver alone."""
+    dice = random.Random(SEED)
+    latest = "SELECT * FROM board_1 WHERE {} ORDER BY reported_at DESC, id DESC LIMIT 51"
+    kinds: Mapping[str, Callable[[], str]] = {
+        "case file": lambda: _range(dice.choice(ways.cases)[:28]),
+        "board, what is due first": lambda: (
+            "SELECT * FROM board_1 WHERE due_at IS NOT NULL ORDER BY due_at, id LIMIT 51"
+        ),
+        "board, a street": lambda: latest.format(f"jurisdiction = '{dice.choice(ways.streets)}'"),
+        "board, a department that leads": lambda: latest.format(f"lead = '{dice.choice(ways.departments)}'"),
+        "board, found by number": lambda: latest.format(f"number = '{dice.choice(ways.numbers)}'"),
+        "dashboard": lambda: LIGHTS.format(micros(SystemClock().now())),
+    }
+    raw = premises.house.views.engine.raw_connection()
+    try:
+        cursor = raw.cursor()
+        found = {}
+        for name, statement in kinds.items():
+            times = []
+            for _ in range(DRAWN):
+                began = time.perf_counter()
+                cursor.execute(statement())
+                cursor.fetchall()
+                times.append(time.perf_counter() - began)
+            found[name] = _hundredth(times, 99)
+        return found
+    finally:
+        raw.close()
+
+
+LIGHTS = (
+    "SELECT jurisdiction, count(*), sum(CASE WHEN due_at < {} THEN 1 ELSE 0 END) FROM board_1"
+    " WHERE due_at IS NOT NULL GROUP BY jurisdiction"
+)
+
+
+def _range(prefix: str) -> str:
+    return f"SELECT * FROM case_file_1 WHERE id >= '{prefix}' AND id < '{prefix}~' ORDER BY id"  # noqa: S608 - our ids
+
+
+async def _read(
+    address: str, ways: Ways, tokens: Mapping[str, str], requests: int, rate: float
+) -> dict[str, list[float]]:
+    """Seconds by kind: of the first look after the start, and of all kinds together at a rate."""
+    base = f"{address}/api/v1" if not address.endswith("/api/v1") else address
+    dice = random.Random(SEED)
+    client, health = Client([base]), Client([base.removesuffix("/api/v1")])
+    command = {"Authorization": tokens["command"]}
+    kinds: dict[str, Callable[[], tuple[Client, str, Mapping[str, str]]]] = {
+        "health, the floor": lambda: (health, "/health", {}),
+        "case file": lambda: (client, ways.path("/cases/{case}", dice), command),
+        "dashboard": lambda: (client, "/dashboard", command),
+        "dashboard, a street's": lambda: (client, "/dashboard", {"Authorization": tokens["street"]}),
+        "board, a street's own": lambda: (client, "/cases", {"Authorization": tokens["street"]}),
+        "board, a department's own": lambda: (client, "/cases", {"Authorization": tokens["department"]}),
+        "inbox, a department's own": lambda: (client, "/inbox", {"Authorization": tokens["department"]}),
+        **{name: _about(client, ways, path, dice, command) for name, path in BOARDS.items()},
+    }
+    deep = await _cursors(client, command)
+    kinds[f"board, page {DEEP} and beyond"] = lambda: (client, dice.choice(deep), command)
+    times: dict[str, list[float]] = {}
+    for name, kind in kinds.items():
+        times[f"cold: {name}"] = [await _timed(*kind(), time.perf_counter())]
+    order = [name for name in kinds for _ in range(requests)]
+    dice.shuffle(order)
+    running: list[asyncio.Task[None]] = []
+
+    async def one(name: str, due: float) -> None:
+        times.setdefault(name, []).append(await _timed(*kinds[name](), due))
+
+    due = time.perf_counter()
+    for name in order:
+        due += dice.expovariate(rate)
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        running.append(asyncio.create_task(one(name, due)))
+    await asyncio.gather(*running)
+    await client.close()
+    await health.close()
+    cold = max(times.pop(name)[0] for name in list(times) if name.startswith("cold: "))
+    return times | {"the slowest first look of any kind": [cold]}
+
+
+def _about(
+    client: Client, ways: Ways, template: str, dice: random.Random, headers: Mapping[str, str]
+) -> Callable[[], tuple[Client, str, Mapping[str, str]]]:
+    return lambda: (client, ways.path(template, dice), headers)
+
+
+async def _timed(client: Client, path: str, headers: Mapping[str, str], due: float) -> float:
+    reply = await client.ask("GET", path, headers)
+    assert reply.status == OK, (path, reply.status, reply.body[:300])
+    return time.perf_counter() - due
+
+
+async def _cursors(client: Client, headers: Mapping[str, str]) -> list[str]:
+    """Paths of pages deep in the board."""
+    path, found = "/cases?sort=-reported_at&state=closed", []
+    for page in range(3 * DEEP):
+        reply = await client.ask("GET", path, headers)
+        link = reply.headers.get("link", "")
+        if page >= DEEP - 1:
+            found.append(path)
+        if not link:
+            break
+        path = link[1 : link.index(">")].removeprefix("/api/v1")
+    return found or [path]
+
+
+def _commands(large: Store, little: Store, carried: float) -> list[dict[str, object]]:
+    """Commands through the desk on both stores, in turns, and the ratio of their medians."""
+    with _crew(large) as one, _crew(little) as other:
+        times: dict[str, list[float]] = {"large": [], "small": []}
+        for turn in range(int(carried) + 2):
+            for name, crew in (("large", one), ("small", other)):
+                crew.carry()
+                if turn > 1:  # The first cases warm what is kept in memory.
+                    times[name] += crew.times
+                crew.times.clear()
+    ratio = statistics.median(times["large"]) / statistics.median(times["small"])
+    tail = _hundredth(times["large"], 99) / _hundredth(times["small"], 99)
+    rows: list[dict[str, object]] = [_row(f"commands, {name} log", each, {}) for name, each in times.items()]
+    return [*rows, {"name": "commands, large to small", "ratio": round(ratio, 3), "ratio_p99": round(tail, 3)}]
+
+
+class _Timed(_Crew):
+    """A crew that takes the time of each of its commands."""
+
+    def __init__(self, house: Any) -> None:
+        self.times: list[float] = []
+        super().__init__(house)
+
+    def _do(self, *what: Any, **given: Any) -> Any:
+        began = time.perf_counter()
+        done = super()._do(*what, **given)
+        self.times.append(time.perf_counter() - began)
+        return done
+
+
+@contextmanager
+def _crew(store: Store) -> Iterator[_Timed]:
+    with open_premises(store.settings, SystemClock().now, folds=store.settings.database is None) as premises:
+        yield _Timed(premises.house)
+
+
+def _hundredth(seconds: Sequence[float], which: int) -> float:
+    ordered = sorted(seconds)
+    return round(ordered[min(len(ordered) - 1, len(ordered) * which // 100)] * 1000, 2)
+
+
+def _row(name: str, seconds: Sequence[float], sql: Mapping[str, float]) -> dict[str, object]:
+    found: dict[str, object] = {"name": name, "p50_ms": _hundredth(seconds, 50), "p99_ms": _hundredth(seconds, 99)}
+    if name in sql:
+        found["p99_ms_of_the_query_alone"] = sql[name]
+    bar = next((most for kind, most in BARS.items() if name.startswith(kind)), None)
+    if bar is not None:
+        found["bar_ms"] = bar
+    return found

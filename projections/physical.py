@@ -1,0 +1,139 @@
+"""The tables of some views as they lie in a database: the live ones, or others beside them under a suffix.
+
+The statements are the same for both databases but for the mark that stands for a value. A key is a unique index rather
+than a constraint, so that a table can be filled first and get its key last, on both.
+"""
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from sqlalchemy import Column, Index, MetaData, Table
+from sqlalchemy.sql.elements import quoted_name
+
+from projections.rows import Changes
+from projections.tables import Append, Counter, Entity, ViewTable
+from projections.view import View
+
+SHADOW = "__shadow"
+"""The suffix of tables that a rebuild fills."""
+
+SCRATCH = "__check"
+"""The suffix of tables that a check fills."""
+
+PARTS = "__parts"
+"""The suffix of tables that hold a counter's amounts before they are added up."""
+
+
+class TableSet:
+    """The tables of some views, live or beside them (with a suffix), for one folding."""
+
+    def __init__(self, views: Iterable[View], suffix: str = "") -> None:
+        self.views = tuple(views)
+        self.suffix = suffix
+        self.tables: tuple[ViewTable, ...] = tuple(table for view in self.views for table in view.tables)
+        self.rows_written = 0
+
+    @cached_property
+    def entities(self) -> tuple[Entity, ...]:
+        """The tables whose rows are read while folding."""
+        return tuple(table for table in self.tables if isinstance(table, Entity))
+
+    @cached_property
+    def counters(self) -> tuple[Counter, ...]:
+        """The tables that are added up."""
+        return tuple(table for table in self.tables if isinstance(table, Counter))
+
+    def name(self, declared: ViewTable) -> str:
+        """What the table is called in the database."""
+        return declared.name + self.suffix
+
+    def made(self, declared: ViewTable, suffix: str = "") -> Table:
+        """The table without its key and indexes, under the name that it has here, and a suffix."""
+        columns = (Column(each.name, each.type) for each in declared.table.columns)
+        return Table(self.name(declared) + suffix, MetaData(), *columns)
+
+    def indexes(self, declared: ViewTable, tag: str = "") -> list[Index]:
+        """Its key and its indexes. `tag` tells their names from those of the table that it will replace."""
+        copy = declared.table.to_metadata(MetaData(), name=self.name(declared))
+        found = sorted(copy.indexes, key=lambda index: str(index.name))
+        for index in found:
+            index.name = quoted_name(f"{index.name}{tag or self.suffix}", quote=None)
+        key = (copy.c[name] for name in declared.key)
+        return [Index(f"{declared.name}_key{tag or self.suffix}", *key, unique=True), *found]
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Columns as SQL lists them."""
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def insertion(declared: ViewTable, name: str) -> str:
+    """The beginning of a statement that adds rows to the table of that name."""
+    return f"INSERT INTO {name} ({quoted(declared.columns)})"
+
+
+def on_conflict(declared: ViewTable, name: str) -> str:
+    """The end of such a statement: what becomes of a row whose key is there.
+
+    Counters are added up, other rows replaced. A row that is only ever added and is there already would mean that an
+    event was folded twice, so that fails.
+    """
+    if isinstance(declared, Append):
+        return ""
+    rest = [column for column in declared.columns if column not in declared.key]
+    if not rest:
+        return f" ON CONFLICT ({quoted(declared.key)}) DO NOTHING"
+    added = isinstance(declared, Counter)
+    sets = (
+        f'"{each}" = {name}."{each}" + excluded."{each}"' if added else f'"{each}" = excluded."{each}"' for each in rest
+    )
+    return f" ON CONFLICT ({quoted(declared.key)}) DO UPDATE SET {', '.join(sets)}"
+
+
+def upsert(declared: ViewTable, name: str, mark: str) -> str:
+    """Insert a row, or change the one that stands under its key."""
+    return (
+        f"{insertion(declared, name)} VALUES ({', '.join([mark] * len(declared.columns))}){on_conflict(declared, name)}"
+    )
+
+
+def deletion(declared: ViewTable, name: str, mark: str) -> str:
+    """Delete the row under a key; of a counter, only where nothing is left of its amounts."""
+    conditions = [f'"{each}" = {mark}' for each in declared.key]
+    if isinstance(declared, Counter):
+        conditions += [f'"{each}" = 0' for each in declared.columns if each not in declared.key]
+    return f"DELETE FROM {name} WHERE {' AND '.join(conditions)}"  # noqa: S608 - names are declared in code
+
+
+def addition(counter: Counter, target: str, parts: str) -> str:
+    """Add up what lies in the parts; amounts that come to nothing are no row."""
+    amounts = [each for each in counter.columns if each not in counter.key]
+    sums = ", ".join(f'sum("{each}") AS "{each}"' for each in amounts)
+    some = " OR ".join(f'sum("{each}") <> 0' for each in amounts)
+    return (
+        f"{insertion(counter, target)} SELECT {quoted(counter.key)}, {sums} FROM {parts} "  # noqa: S608 - as above
+        f"GROUP BY {quoted(counter.key)} HAVING {some}"
+    )
+
+
+class Load(NamedTuple):
+    """Rows for one table; `suffix` is that of a counter's parts."""
+
+    table: ViewTable
+    suffix: str
+    rows: list[tuple[Any, ...]]
+
+
+def loads(changes: Changes) -> list[Load]:
+    """What was folded from nothing, as rows to be added. What was dropped was never there."""
+    found = [Load(entity, "", [entity.written(row) for row in rows]) for entity, rows in changes.entities.items()]
+    found += [Load(table, "", rows) for table, rows in (*changes.puts.items(), *changes.appended.items())]
+    found += [Load(counter, PARTS, rows) for counter, rows in changes.counted.items()]
+    return [load for load in found if load.rows]
+
+
+def spent(counter: Counter, counted: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The keys of a counter under which nothing may be left, because something negative was added."""
+    width = counter.width
+    return [row[:width] for row in counted if any(amount < 0 for amount in row[width:])]

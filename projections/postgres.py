@@ -1,0 +1,308 @@
+"""Views in PostgreSQL, in the schema `views` of the log's database: many processes read them, one leads and writes.
+
+The leader holds an advisory lock in the very session in which it writes. When that session is lost, so are the lock and
+every write that was under way: a process that was the leader cannot write one row after another has taken over.
+"""
+
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateIndex
+
+from projections import copying
+from projections.events import PREFIX
+from projections.physical import (
+    PARTS,
+    Load,
+    TableSet,
+    addition,
+    deletion,
+    insertion,
+    on_conflict,
+    quoted,
+    spent,
+    upsert,
+)
+from projections.rows import Changes
+from projections.tables import Entity, Row, ViewTable
+from store.connecting import conninfo
+
+FEW = 20
+"""Up to so many rows of a table are written one by one; more are copied into a table beside it and taken over."""
+
+_LEADS, _REBUILDS, _PREPARES = (7_202_212_150, 7_202_212_151, 7_202_212_152)
+"""Advisory locks: of the leader, of a rebuild, and of whoever makes tables."""
+
+_READ = "-c search_path=views -c jit=off -c timezone=UTC"
+# Whoever writes here looks rows up by key and nothing else, however many the planner believes there are. What is lost
+# in a crash is folded again, because rows and position are lost together; so nobody waits for the disk.
+_WRITE = (
+    f"{_READ} -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off "
+    "-c synchronous_commit=off -c client_min_messages=warning "
+    # A leader whose machine is gone keeps its lock until the server gives its connection up.
+    "-c tcp_keepalives_idle=2 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3 -c tcp_user_timeout=5000"
+)
+_POOL_SECONDS = 5
+"""How long a reader waits for one of the connections, before it is told to come back."""
+
+_INDEX_MEMORY = "512MB"
+_MARK = "%s"
+
+
+class PostgresBackend:
+    """How views are read and written in PostgreSQL."""
+
+    shared = True
+    """Whether other processes may write the views, too."""
+
+    path: Path | None = None
+
+    def __init__(self, url: str, connections: int = 8) -> None:
+        """`url` is libpq's, and may name several hosts; `connections` is how many read at once at most."""
+        self.url = url
+        self.engine = self._engine(_READ, pool_size=connections, max_overflow=0, pool_timeout=_POOL_SECONDS)
+        self._writers = self._engine(_WRITE, pool_size=2, max_overflow=8)
+        self._leader: Connection | None = None
+        self._one_at_a_time = threading.RLock()
+
+    def _engine(self, options: str, **pool: int) -> Engine:
+        told = conninfo(self.url, options)
+        return create_engine(
+            "postgresql+psycopg://",
+            creator=lambda: psycopg.connect(told),
+            # After a failover every connection there is leads nowhere; one that is asked first is replaced.
+            pool_pre_ping=True,
+            use_native_hstore=False,
+            **pool,
+        )
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees one state of all views."""
+        with self.engine.connect() as plain:
+            db = plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with db.begin():
+                yield db
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A connection that writes, all or nothing: the leader's own, where this process leads.
+
+        Raises ConnectionError where it led and its session is gone.
+        """
+        with self._one_at_a_time:
+            if self._leader is None:
+                with self._writers.connect() as db, db.begin():
+                    yield db
+                return
+            if self._leader.invalidated:
+                self.step_down()
+                msg = "the session in which this process led is gone: another may lead by now"
+                raise ConnectionError(msg)
+            try:
+                with self._leader.begin():
+                    yield self._leader
+            except BaseException:
+                if _is_gone(self._leader):
+                    self.step_down()
+                raise
+
+    @contextmanager
+    def loading(self) -> Iterator[Connection]:
+        """A connection that fills tables which nobody else sees yet."""
+        with self._writers.connect() as db, db.begin():
+            yield db
+
+    def try_to_lead(self) -> bool:
+        """Whether this process leads now; without waiting."""
+        with self._one_at_a_time:
+            if self._leader is not None and not self._leader.invalidated:
+                return True
+            self.step_down()
+            db = self._writers.connect()
+            try:
+                leads = bool(db.exec_driver_sql(f"SELECT pg_try_advisory_lock({_LEADS})").scalar())
+                db.commit()
+            except BaseException:
+                db.invalidate()
+                db.close()
+                raise
+            if leads:
+                self._leader = db
+            else:
+                db.close()
+            return leads
+
+    def step_down(self) -> None:
+        """Lead no more, so that another may; the session ends, and the lock with it."""
+        with self._one_at_a_time:
+            leader, self._leader = self._leader, None
+            if leader is not None:
+                leader.invalidate()
+                leader.close()
+
+    @contextmanager
+    def rebuilding(self) -> Iterator[None]:
+        """Nobody else rebuilds or drops what a rebuild makes meanwhile. Raises RuntimeError where somebody does."""
+        with self._writers.connect() as db:
+            if not db.exec_driver_sql(f"SELECT pg_try_advisory_lock({_REBUILDS})").scalar():
+                db.rollback()
+                msg = "these views are being rebuilt already: wait until that has ended, or end it"
+                raise RuntimeError(msg)
+            db.commit()
+            try:
+                yield
+            finally:
+                # The session ends, and the lock with it, also where the session is what broke.
+                db.invalidate()
+
+    def take_turns(self, db: Connection) -> None:
+        """Wait until nobody else prepares these views."""
+        db.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_PREPARES})")
+
+    def nobody_rebuilds(self, db: Connection) -> bool:
+        """Whether tables that a rebuild left behind may be dropped; no rebuild begins until this is committed."""
+        return bool(db.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({_REBUILDS})").scalar())
+
+    def lock_positions(self, db: Connection, patience_seconds: float | None = None) -> None:
+        """Nobody else folds or swaps until this is committed. With patience, no lock is waited for any longer."""
+        if patience_seconds is not None:
+            db.exec_driver_sql(f"SET LOCAL lock_timeout = {int(patience_seconds * 1000)}")
+        db.exec_driver_sql("SELECT 1 FROM positions ORDER BY view FOR UPDATE").all()
+
+    def fetch(self, db: Connection, tables: TableSet, cases: Iterable[str]) -> Iterator[tuple[Entity, Row]]:
+        """Every entity row of these cases."""
+        lows = [case[:PREFIX] for case in cases]
+        with _cursor(db) as cursor:
+            for entity in tables.entities:
+                name, first = tables.name(entity), f'"{entity.key[0]}"'
+                # All rows of one case lie in one range of the key, because the key begins with a stream's id.
+                cursor.execute(
+                    f"SELECT {quoted(entity.columns)} FROM unnest(%b::text[]) AS low CROSS JOIN LATERAL "  # noqa: S608 - names are declared in code
+                    f"(SELECT * FROM {name} WHERE {first} >= low AND {first} < low || '~') AS found",
+                    (lows,),
+                )
+                for values in cursor:
+                    yield entity, entity.read(values)
+
+    def write(self, db: Connection, tables: TableSet, changes: Changes) -> None:
+        """Write what changed, over what is there; once in a transaction."""
+        with _cursor(db) as cursor:
+            for entity, rows in changes.entities.items():
+                self._upsert(cursor, tables, entity, [entity.written(row) for row in rows])
+            for keyed, keys in changes.drops.items():
+                self._delete(cursor, tables, keyed, keys)
+                tables.rows_written += len(keys)
+            for table, values in chain(changes.puts.items(), changes.appended.items()):
+                self._upsert(cursor, tables, table, values)
+            for counter, counted in changes.counted.items():
+                # Two who add to the same rows in one order never wait for each other in a ring.
+                self._upsert(cursor, tables, counter, sorted(counted))
+                self._delete(cursor, tables, counter, spent(counter, counted))
+
+    def load(self, db: Connection, tables: TableSet, rows: Iterable[Load]) -> None:
+        """Add rows to tables that have no key yet."""
+        with _cursor(db) as cursor:
+            for load in rows:
+                self._copy(cursor, load.table, tables.name(load.table) + load.suffix, load.rows)
+                tables.rows_written += len(load.rows)
+
+    def add_up(self, db: Connection, tables: TableSet) -> None:
+        """Add up the parts of the counters."""
+        db.exec_driver_sql("SET LOCAL enable_seqscan = on")
+        db.exec_driver_sql(f"SET LOCAL work_mem = '{_INDEX_MEMORY}'")
+        for counter in tables.counters:
+            name = tables.name(counter)
+            db.exec_driver_sql(addition(counter, name, name + PARTS))
+            db.exec_driver_sql(f"DROP TABLE {name}{PARTS}")
+
+    def index(self, tables: TableSet, tag: str) -> None:
+        """Give loaded tables their keys and indexes, as many at a time as there are cores, and their statistics."""
+        dialect = self._writers.dialect
+        statements = [
+            str(CreateIndex(index).compile(dialect=dialect))
+            for declared in tables.tables
+            for index in tables.indexes(declared, tag)
+        ]
+
+        def run(statement: str) -> None:
+            with self._writers.connect() as db, db.begin():
+                db.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{_INDEX_MEMORY}'")
+                db.exec_driver_sql("SET LOCAL max_parallel_maintenance_workers = 0")
+                db.exec_driver_sql(statement)
+
+        names = [tables.name(declared) for declared in tables.tables]
+        finish = [f"ANALYZE {name}" for name in names]
+        finish += [f"ALTER TABLE {name} RESET (autovacuum_enabled)" for name in names]
+        with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+            list(threads.map(run, statements))
+            list(threads.map(run, finish))
+
+    def options(self, *, parts: bool) -> dict[str, Any]:
+        """How a table that is loaded is made. Parts are gone before anybody reads the rest, so they are not logged."""
+        return {"prefixes": ["UNLOGGED"]} if parts else {"postgresql_with": {"autovacuum_enabled": False}}
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.step_down()
+        self.engine.dispose()
+        self._writers.dispose()
+
+    def _upsert(
+        self, cursor: "psycopg.Cursor[Any]", tables: TableSet, table: ViewTable, values: list[tuple[Any, ...]]
+    ) -> None:
+        tables.rows_written += len(values)
+        name = tables.name(table)
+        if len(values) <= FEW:
+            if values:
+                cursor.executemany(upsert(table, name, _MARK), values)
+            return
+        staged = f"pg_temp.staged_{table.name}"
+        cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS staged_{table.name} (LIKE {name}) ON COMMIT DELETE ROWS")
+        self._copy(cursor, table, staged, values)
+        columns = quoted(table.columns)
+        cursor.execute(f"{insertion(table, name)} SELECT {columns} FROM {staged}{on_conflict(table, name)}")
+
+    def _delete(
+        self, cursor: "psycopg.Cursor[Any]", tables: TableSet, table: ViewTable, keys: list[tuple[Any, ...]]
+    ) -> None:
+        if keys:
+            cursor.executemany(deletion(table, tables.name(table), _MARK), keys)
+
+    def _copy(self, cursor: "psycopg.Cursor[Any]", table: ViewTable, name: str, values: list[tuple[Any, ...]]) -> None:
+        if values:
+            with cursor.copy(copying.statement(name, quoted(table.columns))) as copy:
+                copy.write(copying.text(values))
+
+
+@contextmanager
+def _cursor(db: Connection) -> Iterator["psycopg.Cursor[Any]"]:
+    """The driver's own cursor, for what SQLAlchemy has no words for. Its errors are told as SQLAlchemy tells them."""
+    try:
+        with _driver(db).cursor() as cursor:
+            yield cursor
+    except psycopg.Error as problem:
+        dialect = db.dialect
+        raise DBAPIError.instance(
+            None, None, problem, psycopg.Error, connection_invalidated=_driver(db).closed, dialect=dialect
+        ) from problem
+
+
+def _is_gone(db: Connection | None) -> bool:
+    """Whether a session has ended, or was given up in the meantime."""
+    return db is not None and (db.invalidated or _driver(db).closed)
+
+
+def _driver(db: Connection) -> "psycopg.Connection[Any]":
+    """The driver's own connection, for what SQLAlchemy has no words for."""
+    connection: psycopg.Connection[Any] = db.connection.driver_connection  # type: ignore[assignment]
+    return connection

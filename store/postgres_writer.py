@@ -1,0 +1,189 @@
+"""The one connection of this process that writes to the log on PostgreSQL, and what happens when it breaks.
+
+Nobody knows then whether the last commit took effect. So before a unit is written again the log is asked, under the
+name that the unit has there: its command row, or the bytes of its first event, which hold who did what and when. Even
+a server process that went on without us cannot make a unit happen twice: the second one finds the first one's rows.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import errors
+from psycopg.types.numeric import Int4, Int8
+
+from store.connecting import Connection, away, connect, full, is_away
+from store.errors import Conflict, DuplicateCommand, StoreAway, StoreError
+from store.recorder import CommandRow, Unit
+
+Answer = int | Exception
+
+_KINDS = (
+    "integer", "boolean",
+    "integer[]", "uuid[]", "integer[]", "text[]", "bytea[]",
+    "integer[]", "integer[]", "uuid[]", "uuid[]", "text[]", "text[]", "text[]", "timestamptz[]",
+    "integer[]", "uuid[]", "integer[]",
+    "integer[]", "text[]", "bigint[]",
+)  # fmt: skip
+_ARGUMENTS = ", ".join(f"%b::{kind}" for kind in _KINDS)
+_APPEND = f"SELECT drawn, head, refusals FROM log.append({_ARGUMENTS})".encode()  # noqa: S608 - our own words
+_COMMAND = b"SELECT id, actor, name, request_hash, result, position, at FROM log.command WHERE id = %b"
+_FIRST = b"SELECT topic, state FROM log.event WHERE originator_id = %b AND originator_version = %b"
+_LAST = b"SELECT position FROM log.event WHERE originator_id = %b AND originator_version = %b"
+# The function looks anew after each wait, and its statements are planned once, whatever is appended.
+_OPTIONS = (
+    "-c default_transaction_isolation=read\\ committed -c plan_cache_mode=force_generic_plan "
+    "-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off -c timezone=UTC"
+)
+# What is acknowledged is on disk (and on the standby, where there is a synchronous one), whatever the server's default.
+_DURABLE = """SELECT set_config('synchronous_commit', 'on', false)
+    WHERE current_setting('synchronous_commit') IN ('off', 'local')"""
+_PAUSE_SECONDS = 0.1
+
+
+class Writer:
+    """Writes batches of units that do not touch each other. Used by one thread at a time."""
+
+    def __init__(self, url: str, patience: float) -> None:
+        """Nothing is connected yet; `patience` is how many seconds a batch is tried again on fresh connections."""
+        self._url = url
+        self._patience = patience
+        self._connection: Connection | None = None
+
+    def write(self, units: Sequence[Unit]) -> Sequence[Answer]:
+        """Write them in one transaction; answers for each its position, or why it is not stored."""
+        deadline = time.monotonic() + self._patience
+        doubted = False
+        while True:
+            try:
+                return self._attempt(units, doubted=doubted)
+            except errors.DiskFull as problem:
+                return [full(problem) for _ in units]
+            except (psycopg.Error, StoreAway) as problem:
+                self.close()
+                gone = isinstance(problem, StoreAway) or is_away(problem)
+                if gone and time.monotonic() > deadline:
+                    return [away(problem) for _ in units]
+                if not gone and len(units) > 1:
+                    # One of them is at fault, and the others need not suffer for it.
+                    return [self.write([unit])[0] for unit in units]
+                if not gone:
+                    return [_explained(problem)]
+            doubted = True
+            time.sleep(_PAUSE_SECONDS)
+
+    def close(self) -> None:
+        """Close the connection; the next write makes another one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _attempt(self, units: Sequence[Unit], *, doubted: bool) -> list[Answer]:
+        connection = self._connected()
+        if not doubted:
+            return _append(connection, units)
+        answers: list[Answer | None] = [_stored(connection, unit) for unit in units]
+        rest = [unit for unit, answer in zip(units, answers, strict=True) if answer is None]
+        given = iter(_append(connection, rest) if rest else [])
+        return [next(given) if answer is None else answer for answer in answers]
+
+    def _connected(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            self._connection = connect(self._url, _OPTIONS)
+            self._connection.execute(_DURABLE)
+        return self._connection
+
+
+def stored_command(connection: Connection, command_id: UUID) -> CommandRow | None:
+    """The stored command, or None."""
+    row = connection.execute(_COMMAND, (command_id,), prepare=True, binary=True).fetchone()
+    if row is None:
+        return None
+    return CommandRow.model_validate(dict(zip(_COMMAND_FIELDS, row, strict=True)))
+
+
+_COMMAND_FIELDS = ("id", "actor", "name", "request_hash", "result", "position", "at")
+
+
+def _stored(connection: Connection, unit: Unit) -> int | None:
+    """The unit's position when exactly this unit is in the log already."""
+    if unit.command is not None:
+        row = stored_command(connection, unit.command.id)
+        same = row is not None and row.model_copy(update={"position": 0}) == unit.command
+        return row.position if row is not None and same else None
+    if not unit.events:
+        return None
+    first, last = unit.events[0], unit.events[-1]
+    found = connection.execute(_FIRST, (first.originator_id, Int4(first.originator_version))).fetchone()
+    if found != (first.topic, first.state):
+        return None
+    position = connection.execute(_LAST, (last.originator_id, Int4(last.originator_version))).fetchone()
+    return None if position is None else int(position[0])
+
+
+def _append(connection: Connection, units: Sequence[Unit]) -> list[Answer]:
+    arguments = _arguments(units)
+    row = connection.execute(_APPEND, arguments, prepare=True, binary=True).fetchone()
+    assert row is not None
+    drawn, head, refusals = row
+    answers: list[Answer] = []
+    end = 0
+    for unit, refusal in zip(units, refusals, strict=True):
+        end += len(unit.events)
+        if refusal is not None:
+            answers.append(_refused(unit, refusal))
+        else:
+            answers.append(drawn[end - 1] if unit.events else head)
+    return answers
+
+
+def _refused(unit: Unit, refusal: str) -> Conflict:
+    if unit.command is not None and refusal == "command":
+        return DuplicateCommand(unit.command.id)
+    return Conflict(f"{refusal}: load it and decide again")
+
+
+def _explained(problem: Exception) -> Exception:
+    if isinstance(problem, errors.UniqueViolation):
+        return Conflict("the unit stores the same thing twice, or somebody wrote beside the log: load and decide again")
+    if isinstance(problem, errors.CheckViolation):
+        return StoreError("the year of the log that this stream belongs to is detached: attach it again to write there")
+    if isinstance(problem, errors.InsufficientPrivilege):
+        return StoreError(f"the database's role may not write the log ({problem}): run `shaoxiang migrate` for it")
+    return problem
+
+
+def _arguments(units: Sequence[Unit]) -> list[Any]:
+    """The function's arguments: a column for each thing, None where there is nothing to tell."""
+    numbered = list(enumerate(units, start=1))
+    return [
+        Int4(len(units)),
+        any(not unit.events for unit in units),
+        *_columns(5, _events(numbered)),
+        *_columns(8, _commands(numbered)),
+        *_columns(3, ((Int4(n), stream, Int4(at)) for n, unit in numbered for stream, at in unit.reads.items())),
+        *_columns(3, ((Int4(n), name, Int8(at)) for n, unit in numbered for name, at in unit.counters.items())),
+    ]
+
+
+def _events(numbered: Sequence[tuple[int, Unit]]) -> Iterator[tuple[Any, ...]]:
+    for number, unit in numbered:
+        for event in unit.events:
+            yield Int4(number), event.originator_id, Int4(event.originator_version), event.topic, event.state
+
+
+def _commands(numbered: Sequence[tuple[int, Unit]]) -> Iterator[tuple[Any, ...]]:
+    """Each with the number of its last event among those of the batch; 0 when it recorded none."""
+    end = 0
+    for number, unit in numbered:
+        end += len(unit.events)
+        if (row := unit.command) is not None:
+            last = Int4(end if unit.events else 0)
+            yield Int4(number), last, row.id, row.actor, row.name, row.request_hash, row.result, row.at
+
+
+def _columns(width: int, rows: Iterator[tuple[Any, ...]]) -> Sequence[Any]:
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return columns or (None,) * width

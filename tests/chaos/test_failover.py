@@ -1,0 +1,58 @@
+"""A primary with a synchronous standby, killed under load: the standby is promoted, and everybody finds it.
+
+The URL names both servers and asks for the one that takes writes, so that nobody is told of the change, and no process
+is started again.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.postgres import Postgres
+from tests.chaos.audit import prove, prove_check
+from tests.chaos.client import Client
+from tests.chaos.site import Site
+from tests.crash.plan import case_errand
+
+COMMANDS_A_SECOND = 40
+THREADS = 6
+CASES = 60
+BEFORE, AFTER = 60, 100
+"""How many commands are begun before the kill, and how many after it, at least."""
+
+RESUME_SECONDS = 30
+DATABASE = "shaoxiang"
+
+
+def test_a_promoted_standby_has_all_that_was_acknowledged(tmp_path: Path) -> None:
+    with _pair() as (primary, standby):
+        hosts = f"127.0.0.1:{primary.port},127.0.0.1:{standby.port}"
+        url = f"postgresql://postgres@{hosts}/{DATABASE}?target_session_attrs=read-write"
+        site = Site(tmp_path, url, {"serve": 2, "work": 2, "tick": 2})
+        before = site.prepare()
+        with site:
+            site.wait_until_up()
+            pids = site.pids()
+            client = Client(site, COMMANDS_A_SECOND)
+            client.start([case_errand(number) for number in range(CASES)], THREADS)
+            assert client.wait_for_commands(BEFORE)
+            primary.kill()
+            killed_at = time.monotonic()
+            standby.promote()
+            assert client.wait_for_commands(AFTER), "the plan ended before the failover: make it longer"
+            client.join(120)
+            assert client.problems == []
+            resumed_after = min(at for at in client.acknowledged_at if at > killed_at) - killed_at
+            assert resumed_after < RESUME_SECONDS
+            prove(site, standby.url(DATABASE), [client], before)
+            assert site.pids() == pids, f"a process ended by itself:\n{site.said()}"
+        prove_check(site)
+
+
+@contextmanager
+def _pair() -> Iterator[tuple[Postgres, Postgres]]:
+    with Postgres.start() as primary:
+        primary.create(DATABASE)
+        with primary.standby(synchronous=True) as standby:
+            yield primary, standby

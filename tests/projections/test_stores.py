@@ -1,0 +1,217 @@
+"""The same rows on both databases, however they come there: live, in batches of one, rebuilt, and while both go on."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from sqlalchemy import inspect, update
+
+from bench.histories import MemoryLog, interleaved
+from domain.kernel import Fact
+from projections import bulk
+from projections.board import BOARD
+from projections.folding import PoisonError
+from projections.physical import SHADOW
+from projections.projector import Projector
+from projections.rebuilding import Rebuild, check, rebuild
+from projections.storage import ViewStore
+from tests.projections.conftest import Opener
+from tests.projections.kit import AGAIN, VIEWS, Everything, everything, folded, stored
+
+FACTS: list[Fact] = list(interleaved(900, seed=11, open_cases=20))
+
+
+@pytest.fixture(scope="module")
+def expected() -> Everything:
+    return everything(folded(FACTS).store)
+
+
+def test_live_folding_gives_the_same_rows_on_both(store: ViewStore, expected: Everything) -> None:
+    projector = Projector(MemoryLog(FACTS), store, VIEWS)
+    projector.catch_up()
+    assert everything(store) == expected
+
+
+@pytest.mark.parametrize("size", [1, 7, 230])
+def test_small_batches_with_restarts_give_the_same_rows(opener: Opener, expected: Everything, size: int) -> None:
+    log = MemoryLog(FACTS[:250] if size == 1 else FACTS)
+    for _ in range(3):
+        projector = Projector(log, opener(), VIEWS)
+        projector.step(size)
+    while projector.step(size):
+        pass
+    assert everything(projector.store) == (everything(folded(FACTS[:250]).store) if size == 1 else expected)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_rebuild_gives_the_same_rows(
+    store: ViewStore, expected: Everything, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    monkeypatch.setattr(bulk, "BAND_EVENTS", 100)
+    with stored(FACTS, tmp_path / "log.db") as log:
+        Projector(log, store, VIEWS).catch_up()
+        with store.writing() as db:
+            db.execute(update(BOARD.table).values(state="lost"))
+        assert rebuild(log, store, VIEWS, again=AGAIN, processes=processes) == len(FACTS)
+        assert everything(store) == expected
+        assert check(log, store, VIEWS) == []
+
+
+def test_views_that_were_never_folded_are_filled_by_a_rebuild(
+    store: ViewStore, expected: Everything, tmp_path: Path
+) -> None:
+    with stored(FACTS, tmp_path / "log.db") as log:
+        store.prepare(VIEWS)
+        assert rebuild(log, store, VIEWS) == len(FACTS)
+        assert everything(store) == expected
+
+
+def test_what_comes_in_while_a_rebuild_is_at_work_is_in_it(
+    opener: Opener, expected: Everything, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also events of cases that were written long ago, and a live projector that goes on all the while."""
+    log = MemoryLog(FACTS[:500])
+    live = Projector(log, opener(), VIEWS)
+    live.catch_up()
+    rebuilding = opener()
+    index = rebuilding.backend.index
+
+    def meanwhile(*arguments: Any) -> None:
+        index(*arguments)
+        log.add(*FACTS[500:800])
+        live.catch_up()
+        log.add(*FACTS[800:])
+
+    monkeypatch.setattr(rebuilding.backend, "index", meanwhile)
+    work = Rebuild(log, rebuilding, VIEWS)
+    assert work.run() == 800
+    assert work.figures.late == 300
+    live.catch_up()
+    assert everything(live.store) == expected
+    assert check(log, live.store, VIEWS) == []
+
+
+def test_a_live_projector_and_a_rebuild_run_side_by_side(opener: Opener, expected: Everything, tmp_path: Path) -> None:
+    with stored(FACTS, tmp_path / "log.db") as log:
+        stop = threading.Event()
+        live = Projector(log, opener(), VIEWS, batch=20, poll_seconds=0.05)
+        follower = threading.Thread(target=live.run, args=(stop,))
+        follower.start()
+        try:
+            for _ in range(3):
+                rebuild(log, opener(), VIEWS)
+            assert live.wait_for(len(FACTS), timeout=60)
+        finally:
+            stop.set()
+            follower.join()
+        assert everything(live.store) == expected
+
+
+def test_a_rebuild_that_fails_leaves_nothing_behind(store: ViewStore) -> None:
+    log = MemoryLog(FACTS)
+    Projector(log, store, VIEWS).catch_up()
+    before = everything(store)
+    position, stream, version, topic, _ = log.rows[700]
+    log.rows[700] = (position, stream, version, topic, b"{broken")
+    with pytest.raises(PoisonError):
+        rebuild(log, store, VIEWS)
+    assert everything(store) == before
+    assert not _shadows(store)
+
+
+def test_a_worker_that_is_killed_ends_the_rebuild_and_leaves_the_live_views_whole(
+    opener: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "BAND_EVENTS", 20)
+    with stored(FACTS, tmp_path / "log.db") as log:
+        store = opener()
+        Projector(log, store, VIEWS).catch_up()
+        before = everything(store)
+
+        def kill(done: int, _: int) -> None:
+            for child in psutil.Process().children():
+                if "spawn_main" in " ".join(child.cmdline()):
+                    child.kill()
+
+        with pytest.raises(BrokenProcessPool):
+            rebuild(log, store, VIEWS, kill, again=AGAIN, processes=2)
+        assert everything(store) == before
+        assert not _shadows(store)
+
+
+_REBUILDS_AND_HANGS = """
+import sys, time
+from pathlib import Path
+from desk.unit import KINDS
+from projections.rebuilding import rebuild
+from projections.storage import ViewStore
+from store.log import EventLog
+from tests.projections.kit import AGAIN, VIEWS
+
+def hang(done, aimed):
+    print("folding", flush=True)
+    time.sleep(60)
+
+if __name__ == "__main__":
+    log = EventLog.open(Path(sys.argv[1]), KINDS, read_only=True)
+    store = ViewStore(Path(sys.argv[2])) if "://" not in sys.argv[2] else ViewStore.connect(sys.argv[2])
+    rebuild(log, store, VIEWS, hang, again=AGAIN, processes=2)
+"""
+
+
+def test_a_rebuild_that_is_killed_leaves_the_live_views_whole_and_is_tidied_up_at_the_next_start(
+    opener: Opener, tmp_path: Path
+) -> None:
+    with stored(FACTS, tmp_path / "log.db") as log:
+        store = opener()
+        projector = Projector(log, store, VIEWS)
+        projector.catch_up()
+        before = everything(store)
+        place = str(store.path or store.backend.url)  # type: ignore[attr-defined]
+        script = tmp_path / "rebuilds.py"
+        script.write_text(_REBUILDS_AND_HANGS)
+        root = Path(__file__).resolve().parents[2]
+        process = subprocess.Popen(
+            [sys.executable, str(script), str(tmp_path / "log.db"), place],
+            stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(root)}, cwd=root,
+        )  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"folding\n"
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        # Nobody goes on writing for a rebuild that is no more.
+        assert psutil.wait_procs(children, timeout=20)[1] == []
+        assert everything(store) == before
+        assert _shadows(store)
+        _eventually(lambda: not _left(opener, log))
+        assert everything(store) == before
+
+
+def _left(opener: Opener, log: Any) -> set[str]:
+    """What is left after another start; a server takes a moment to notice that a connection's other end is gone."""
+    again = Projector(log, opener(), VIEWS)
+    again.step()
+    return _shadows(again.store)
+
+
+def _shadows(store: ViewStore) -> set[str]:
+    with store.reading() as db:
+        return {name for name in inspect(db).get_table_names() if SHADOW in name}
+
+
+def _eventually(true: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.1)

@@ -1,0 +1,117 @@
+"""The commands on PostgreSQL: they run beside the living, and say clearly what an embedded store has no use for."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shaoxiang.clock import SystemClock
+from shaoxiang.house import migrate_all, open_premises, store_of
+from shaoxiang.resources import scenario_files
+from shaoxiang.settings import Settings
+from tests.shaoxiang.commandline import shaoxiang
+
+
+@pytest.fixture
+def store(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A migrated, empty store on PostgreSQL, which the settings of the environment name."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SHAOXIANG_DATABASE", database)
+    monkeypatch.setenv("SHAOXIANG_DIR", str(tmp_path / "shared"))
+    settings = Settings()
+    migrate_all(settings)
+    return settings
+
+
+@pytest.mark.parametrize("command", ["work", "tick"])
+def test_an_embedded_store_needs_neither_workers_nor_tickers_and_says_so(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SHAOXIANG_DATABASE", raising=False)
+    ran = shaoxiang(command, "--dir", tmp_path)
+    assert ran.code == 2
+    assert f"`{command}` is for a store on PostgreSQL" in ran.complaint
+    assert "shaoxiang serve" in ran.complaint
+
+
+def test_years_are_for_postgresql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SHAOXIANG_DATABASE", raising=False)
+    assert "an embedded log has no parts" in shaoxiang("years", "--dir", tmp_path).complaint
+
+
+@pytest.mark.parametrize("command", [["serve"], ["work"], ["tick"], ["check"], ["tokens"]])
+def test_a_database_that_was_not_migrated_is_one_clear_line(
+    command: list[str], database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHAOXIANG_DATABASE", database)
+    ran = shaoxiang(*command, "--dir", tmp_path)
+    assert ran.code == 2
+    assert "shaoxiang migrate" in ran.complaint
+    assert "Traceback" not in ran.err
+
+
+def test_migrating_twice_changes_nothing(store: Settings) -> None:
+    ran = shaoxiang("migrate")
+    assert ran.code == 0
+    assert "log: version" in ran.out
+    assert "(was" not in ran.out
+
+
+def test_an_empty_store_is_clean_and_can_be_rebuilt(store: Settings) -> None:
+    checked = shaoxiang("check", "--json")
+    assert (checked.code, checked.document["clean"], checked.document["position"]) == (0, True, 0)
+    assert shaoxiang("rebuild", "--json").document["position"] == 0
+    assert shaoxiang("retry", "--json").document == {"well": 0, "parked": []}
+
+
+def test_tokens_are_issued_listed_and_revoked_in_the_database(store: Settings) -> None:
+    secret = shaoxiang("token", "street_leader", "德胜街道").out.strip()
+    assert re.fullmatch(r"\S{20,}", secret)
+    listed = shaoxiang("tokens", "--json")
+    assert secret not in listed.out
+    with open_premises(store, SystemClock().now, folds=False) as premises:
+        found = premises.tokens.lookup(secret)
+        assert found is not None
+        assert shaoxiang("revoke", json.loads(listed.out)["id"]).code == 0
+        assert premises.tokens.lookup(secret) is None
+
+
+def test_the_years_of_the_log_are_shown(store: Settings) -> None:
+    found = [json.loads(line) for line in shaoxiang("years", "--json").out.splitlines()]
+    assert [each["name"] for each in found][:2] == ["before", "2020"]
+    assert all(each["attached"] for each in found)
+
+
+def test_a_year_that_is_not_over_stays(store: Settings) -> None:
+    year = SystemClock().now().year
+    assert f"the year {year} is not over" in shaoxiang("years", "--detach", year).complaint
+
+
+def test_a_scenario_played_into_the_database_gives_what_it_gives_in_memory(database: str, tmp_path: Path) -> None:
+    [file] = [path for path in scenario_files() if path.name.startswith("02_")]
+    played = [sys.executable, "-m", "shaoxiang.cli", "play", str(file), "--json"]
+    here, there = (
+        subprocess.run([*played, *more], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120)
+        for more in ([], ["--db", database])
+    )
+    assert json.loads(here.stdout) == json.loads(there.stdout)
+
+
+@pytest.mark.parametrize(
+    ("url", "settings"),
+    [
+        ("somewhere", {"dir": Path("somewhere"), "database": None}),
+        ("sqlite:////var/x", {"dir": Path("/var/x"), "database": None}),
+        ("postgresql://a@h1,h2/city", {"database": "postgresql://a@h1,h2/city"}),
+    ],
+)
+def test_a_store_is_named_by_a_url_of_either_kind(url: str, settings: dict[str, object]) -> None:
+    assert store_of(url) == settings
+
+
+def test_a_store_of_another_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="oracle is not known here"):
+        store_of("oracle://x")

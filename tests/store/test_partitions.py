@@ -1,0 +1,148 @@
+"""Old years are taken out of the log and put back, and nobody who reads the rest notices."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from domain.kernel import FAMILY_VERSION, Kind, child, new_family
+from store.errors import PartitionRefused, StoreError
+from store.log import EventLog
+from store.partitions import Partition, attach, detach, partitions
+from store.postgres_schema import YEARS_AHEAD, migrate
+from tests.store.aggregates import KINDS, NOON, Colour, Lamp, a_lamp
+
+NOW = datetime(2026, 5, 4, tzinfo=UTC)
+
+
+def a_lamp_of(year: int) -> Lamp:
+    return a_lamp(child(new_family(datetime(year, 6, 1, tzinfo=UTC)), Kind.CASE))
+
+
+@pytest.fixture
+def log(url: str) -> Iterator[EventLog]:
+    with EventLog.connect(url, KINDS) as opened:
+        yield opened
+
+
+def held(url: str, name: str) -> Partition:
+    return next(each for each in partitions(url) if each.name == name)
+
+
+def test_a_stream_lies_in_the_year_in_which_its_case_began(url: str, log: EventLog) -> None:
+    log.save([a_lamp_of(2023), a_lamp_of(2024), a_lamp_of(2024), a_lamp_of(2019), a_lamp(UUID(int=2**127))])
+    found = {each.name: (each.events, each.first, each.last) for each in partitions(url) if each.events}
+    assert found == {"before": (1, 4, 4), "2023": (1, 1, 1), "2024": (2, 2, 3), "beyond": (1, 5, 5)}
+
+
+def test_the_very_moment_the_year_turns_belongs_to_the_new_one(url: str, log: EventLog) -> None:
+    midnight = datetime(2024, 1, 1, tzinfo=UTC)
+    log.save([a_lamp(new_family(midnight, bits=0)), a_lamp(new_family(midnight.replace(year=2023, month=12, day=31)))])
+    assert (held(url, "2023").events, held(url, "2024").events) == (1, 1)
+
+
+def test_there_are_years_far_ahead_and_migrating_later_makes_more(url: str) -> None:
+    names = {each.name for each in partitions(url)}
+    assert str(NOON.year + YEARS_AHEAD + 4) in names
+    migrate(url, NOW.replace(year=2050))
+    assert {each.name for each in partitions(url)} - names >= {"2060", "2065"}
+
+
+def test_a_year_taken_out_is_gone_and_the_rest_reads_as_before(url: str, log: EventLog) -> None:
+    old, new = a_lamp_of(2023), a_lamp_of(2024)
+    log.save([old])
+    log.save([new])
+    assert detach(url, 2023, NOW) == Partition("2023", 1, 1, 1, attached=False)
+    assert log.load(Lamp, old.id) is None
+    assert log.load(Lamp, new.id) == new
+    assert [each.position for each in log.events(0, 10)] == [2]
+    assert (log.position(), log.detached()) == (2, ["event_2023"])
+    assert held(url, "2023") == Partition("2023", 1, 1, 1, attached=False)
+    new.light(Colour.RED)
+    assert log.save([new]).position == 3
+
+
+def test_a_year_put_back_is_read_again(url: str, log: EventLog) -> None:
+    old = a_lamp_of(2023)
+    log.save([old])
+    log.save([a_lamp_of(2024)])
+    detach(url, 2023, NOW)
+    assert attach(url, 2023) == Partition("2023", 1, 1, 1, attached=True)
+    assert log.load(Lamp, old.id) == old
+    assert log.detached() == []
+
+
+def test_nothing_is_written_to_a_year_that_is_out(url: str, log: EventLog) -> None:
+    old = a_lamp_of(2023)
+    log.save([old])
+    log.save([a_lamp_of(2024)])
+    detach(url, 2023, NOW)
+    with pytest.raises(StoreError, match="is detached: attach it again"):
+        log.save([a_lamp_of(2023)])
+    assert log.position() == 2
+
+
+def test_migrating_leaves_a_year_out(url: str, log: EventLog) -> None:
+    log.save([a_lamp_of(2023)])
+    log.save([a_lamp_of(2024)])
+    detach(url, 2023, NOW)
+    with psycopg.connect(url) as connection:
+        connection.execute("ALTER TABLE log.event_2023 SET SCHEMA public")
+    migrate(url, NOW)
+    assert held(url, "2023").attached is False
+    with pytest.raises(PartitionRefused, match="no table log"):
+        attach(url, 2023)
+
+
+@pytest.mark.parametrize("year", [2026, 2027])
+def test_a_year_that_is_not_over_stays(url: str, year: int) -> None:
+    with pytest.raises(PartitionRefused, match="is not over"):
+        detach(url, year, NOW)
+
+
+def test_a_year_that_the_log_does_not_have_is_refused(url: str) -> None:
+    with pytest.raises(PartitionRefused, match="no year 1999"):
+        detach(url, 1999, NOW)
+    with pytest.raises(PartitionRefused, match="not out of the log"):
+        attach(url, 2023)
+
+
+def test_the_year_of_the_newest_event_stays(url: str, log: EventLog) -> None:
+    log.save([a_lamp_of(2023)])
+    with pytest.raises(PartitionRefused, match="holds the newest event"):
+        detach(url, 2023, NOW)
+    assert log.position() == 1
+
+
+def test_a_year_with_a_stream_whose_id_tells_no_time_stays(url: str, log: EventLog) -> None:
+    timed = new_family(datetime(2023, 6, 1, tzinfo=UTC))
+    assert timed.version == FAMILY_VERSION
+    stranger = UUID(int=timed.int & ~(0xF << 76) | 5 << 76)
+    log.save([a_lamp(stranger)])
+    log.save([a_lamp_of(2024)])
+    with pytest.raises(PartitionRefused, match=f"{stranger} lies in event_2023 by chance"):
+        detach(url, 2023, NOW)
+
+
+def test_a_year_that_comes_back_with_other_events_is_refused(url: str, log: EventLog) -> None:
+    log.save([a_lamp_of(2023)])
+    log.save([a_lamp_of(2024)])
+    detach(url, 2023, NOW)
+    with psycopg.connect(url) as connection:
+        connection.execute("DELETE FROM log.event_2023")
+    with pytest.raises(PartitionRefused, match="holds 0 events, and 1 were taken out"):
+        attach(url, 2023)
+
+
+def test_a_year_is_not_torn_from_somebody_who_reads(url: str, log: EventLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.partitions._LOCK_SECONDS", 0.2)
+    log.save([a_lamp_of(2023)])
+    log.save([a_lamp_of(2024)])
+    with psycopg.connect(url) as reader:
+        reader.execute("SELECT count(*) FROM log.event")
+        with pytest.raises(PartitionRefused, match="try again later"):
+            detach(url, 2023, NOW)
+    assert log.position() == 2
+    assert log.detached() == []
