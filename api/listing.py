@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from api.problems import ApiProblem
 from api.searching import Search
-from api.walking import FEW, STEPS, Leg, Place, Question, is_small, legs, place_of, walk
+from api.walking import FEW, STEPS, Leg, Place, Question, legs, narrowed, place_of, walk
 from projections.board import BOARD, CONCERNS
 from projections.events import PREFIX
 from projections.inbox import INBOX
@@ -104,7 +104,7 @@ def page(
         elif steps:
             place = walked.onward
             if question.small is None:
-                question = question._replace(small=is_small(db, question))
+                question = narrowed(db, question)
         else:
             after = _encoded(listing, sort, at, walked.onward)
     return Page([shown(listing.table, row, listing.hides) for _, row in found[:limit]], after)

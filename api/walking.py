@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from projections.tables import Indexed, ViewTable, always
 
-__all__ = ["FEW", "STEPS", "Leg", "Place", "Question", "Walked", "is_small", "legs", "place_of", "walk"]
+__all__ = ["FEW", "STEPS", "Leg", "Place", "Question", "Walked", "legs", "narrowed", "place_of", "walk"]
 
 STEPS = (500, 2_000, 8_000)
 """How many rows one page looks through at a time, in growing steps. The first is enough for whatever is not rare."""
@@ -64,7 +64,8 @@ class Question(NamedTuple):
 
     `holds` makes the whole condition from columns. `fixed` are columns of which only these values are wanted; `asked`
     are the filters, by which an index knows whether it holds all that matches. `within` is a range of the column
-    `timed`. `small` says that few rows can match at all; None, that nobody has counted.
+    `timed`. `small` says that few rows can match at all; None, that nobody has counted. `narrow` is the index by which
+    they were found few.
     """
 
     table: ViewTable
@@ -74,6 +75,7 @@ class Question(NamedTuple):
     timed: str | None
     within: Callable[[Columns], Sequence[ColumnElement[bool]]]
     small: bool | None = None
+    narrow: Indexed | None = None
 
 
 class Walked(NamedTuple):
@@ -98,8 +100,8 @@ def walk(db: Connection, question: Question, leg: Leg, place: Place | None, need
     return Walked(rows, None if last is None else tuple(last))
 
 
-def is_small(db: Connection, question: Question) -> bool:
-    """Whether one of the conditions alone leaves few rows, by an index that begins with it."""
+def narrowed(db: Connection, question: Question) -> Question:
+    """The question, with the index by which one of its conditions alone leaves few rows, if there is such."""
     for index in question.table.indexes:
         first = index.columns[0]
         if index.when(question.asked) and (first in question.fixed or index.when is not always):
@@ -109,8 +111,8 @@ def is_small(db: Connection, question: Question) -> bool:
             if first in question.fixed:
                 some = some.where(question.table.table.c[first].in_(question.fixed[first]))
             if db.execute(select(func.count()).select_from(some.subquery())).scalar_one() <= FEW:
-                return True
-    return False
+                return question._replace(small=True, narrow=index)
+    return question._replace(small=False)
 
 
 def _whole(db: Connection, question: Question, leg: Leg, place: Place | None, need: int, *, by_order: bool) -> Walked:
@@ -121,6 +123,8 @@ def _whole(db: Connection, question: Question, leg: Leg, place: Place | None, ne
     if not by_order:
         # What matches is collected before it is sorted: walking in order and hoping for matches could be long.
         fixed = (table.c[column].in_(values) for column, values in question.fixed.items())
+        if question.narrow is not None and question.narrow.where is not None:
+            found = found.where(text(f"({question.narrow.where})"))
         collected = found.where(*fixed).cte("collected").prefix_with("MATERIALIZED")
         found, order = select(collected), _order(question.table, leg, collected.c)
     keys = found.order_by(*_sorted(order, leg)).limit(need).subquery()

@@ -66,13 +66,14 @@ class Course:
 class Courses:
     """Hands out the next command, and takes in what came of it. `recent` are cases that can be read."""
 
-    def __init__(self, premises: Premises, seed: int) -> None:
-        """Put on record whoever takes part, and give everybody a token."""
+    def __init__(self, premises: Premises, seed: int, *, registered: bool) -> None:
+        """Give everybody who takes part a token; the officers are put on the register, unless they are there."""
         self.dice = random.Random(seed)
         self.recent: deque[str] = deque(maxlen=RECENT)
         self._ready: list[Course] = []
         world, now = premises.house.world, SystemClock().now()
-        register(premises.house.desk, world.city, now)
+        if not registered:
+            register(premises.house.desk, world.city, now)
         # Matters that are reported now and need no due time to pass, so that their steps may follow at once.
         self._plan = partial(plan, Stage(world.city, world.rules), seed, at=now, photo=_photo(premises), brisk=True)
         self._tokens = _tokens(premises, [self._plan(number) for number in range(REHEARSED)])

@@ -202,7 +202,7 @@ def _on_postgres(stack: ExitStack, folder: Path, parts: Mapping[str, int], event
             made = templates(min(TEMPLATES, max(100, events // EVENTS_A_TEMPLATE)))
             fill(server.url(cluster.database), events=events, made=made, digest_key=premises.house.world.digest_key)
             premises.house.projector.rebuild()
-        courses.append(Courses(premises, SEED))
+        courses.append(Courses(premises, SEED, registered=events > 0))
 
     cluster.prepare(load)
     cluster.start()
@@ -218,7 +218,7 @@ def _embedded(stack: ExitStack, folder: Path) -> Site:
     settings, clock = Settings(dir=folder, database=None), SystemClock()
     migrate_all(settings)
     with open_premises(settings, clock.now) as premises:
-        courses = Courses(premises, SEED)
+        courses = Courses(premises, SEED, registered=False)
     environment, said = {"SHAOXIANG_DIR": str(folder)}, folder / "serve.log"
     process = stack.enter_context(Process("serve", "--port", "0", environment=environment, said=said))
     return Site([process.address()], {"serve": [process.process.pid]}, courses, environment)

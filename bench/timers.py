@@ -131,8 +131,6 @@ def _fill(cluster: Cluster, cases: int, dues: Iterator[datetime] | None = None) 
                 position += 1
                 copy.write_row((position, *row))
         cursor.execute("SELECT setval('log.position', %s)", (max(position, 1),))
-    with psycopg.connect(cluster.server.url(cluster.database), autocommit=True) as db:
-        db.execute("ANALYZE log.event")
 
 
 def _embedded(folder: Path, open_clocks: int, due: int) -> list[dict[str, object]]:
@@ -241,7 +239,7 @@ def _idle_sweeps(cluster: Cluster) -> dict[str, object]:
 
 def _fire(cluster: Cluster, due: int, append_rate: float) -> dict[str, object]:
     """Let them fall due, kill and start tickers meanwhile, and see what the log says."""
-    first = SystemClock().now() + timedelta(seconds=10 + due / 1000)
+    first = SystemClock().now() + timedelta(seconds=10 + due / 500)
     moments = (first + timedelta(seconds=n / due) for n in range(due))
     with psycopg.connect(cluster.server.url(cluster.database), autocommit=True) as db:
         _fill(cluster, due, moments)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -22,6 +21,7 @@ from projections.registry import views
 from projections.storage import ViewStore
 from projections.timing import RulesTiming
 from projections.view import View, empty_rows
+from shaoxiang.clock import SystemClock
 from shaoxiang.parts import load_rules
 from store.log import EventLog
 from store.migrations import migrate
@@ -73,7 +73,7 @@ def place(store: str, events: int, filled: Fill = traffic) -> Iterator[Place]:
             return
         with Postgres.start(settings=SERVER) as server:
             url = server.create("bench")
-            migrate_postgres(url, datetime.now(UTC))  # noqa: DTZ011 - which years to make room for
+            migrate_postgres(url, SystemClock().now())
             filled(url, events)
             with EventLog.connect(url, KINDS) as log:
                 yield Place(log, partial(ViewStore.connect, url), again, server, again())

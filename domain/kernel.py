@@ -115,6 +115,14 @@ class CaseAggregate(BaseAggregate[UUID]):
         """Decided: the stream begins with this fact, in the form that the library gave it (see `record`)."""
         return cls._create(getattr(cls, fact.__name__, fact), id=stream_id, **facts, **act.stamp)
 
+    def fork(self) -> Self | None:
+        """A copy on which to decide while this one is kept as it is; None for streams that are soon read again.
+
+        An aggregate whose stream grows without end says here how it is copied. It is then kept in memory, and only
+        what came since is read. It must have nothing pending.
+        """
+        return None
+
     def record(self, fact: "type[CaseAggregate.Event]", act: Act, **facts: Any) -> None:
         """Decided: record the fact with the act's time and meta, and apply it.
 

@@ -60,9 +60,12 @@ def connect(url: str, options: str = "") -> Connection:
 
 
 def is_away(problem: Exception) -> bool:
-    """Whether the connection, not the statement, is what failed."""
+    """Whether the connection or the server, not the statement, is what failed."""
     if not isinstance(problem, psycopg.Error):
         return False
+    if problem.diag.severity_nonlocalized == "PANIC":
+        # The disk of the write-ahead log is full: the server goes down, and what it was committing may yet stand.
+        return True
     state = problem.sqlstate
     if state is None:
         return isinstance(problem, psycopg.OperationalError)

@@ -19,6 +19,12 @@ from store.sqlite import SqliteRecorder
 __all__ = ["CommandRow", "Epoch", "EventLog", "RawEvent", "Recorded", "Saved"]
 
 A = TypeVar("A", bound=CaseAggregate)
+KEPT_FROM = 50
+"""From how many events on an aggregate that can be copied is kept in memory (our default)."""
+
+KEPT_AT_MOST = 1_000
+"""How many are kept; a city has some hundred departments."""
+
 _NOTHING: Mapping[str, int] = {}
 _NO_READS: Mapping[UUID, int] = {}
 _LOOK_SECONDS = 0.05
@@ -53,6 +59,7 @@ class EventLog:
         self.mapper = mapper
         self._recorder = recorder
         self._moved = threading.Condition()
+        self._kept: dict[UUID, CaseAggregate] = {}
         self._seen = recorder.position()
         self._looked_at = time.monotonic()
 
@@ -96,7 +103,30 @@ class EventLog:
 
         Raises UnknownTopic, NewerStore or UnreadableEvent for a stored event that cannot be read.
         """
-        return self.fold(kind, self.stream(stream_id))
+        kept = self._kept.get(stream_id)
+        if kept is None:
+            aggregate = self.fold(kind, self.stream(stream_id))
+            return self._keep(aggregate) if aggregate is not None and aggregate.version >= KEPT_FROM else aggregate
+        found = kept.fork()
+        for row in self._recorder.stream(stream_id, kept.version):
+            found = self._recorded(row).event.mutate(found)
+        if found is not None and found.version > kept.version:
+            found = self._keep(found)
+        return found if isinstance(found, kind) else None
+
+    def _keep(self, aggregate: A) -> A:
+        """Keep a long stream's aggregate, where it can be copied; answers what may be decided on.
+
+        What is kept is never changed, and only the log's own events are in it, so it cannot be ahead of the log.
+        """
+        copy = aggregate.fork()
+        if copy is None:
+            return aggregate
+        with self._moved:
+            if len(self._kept) >= KEPT_AT_MOST:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[aggregate.id] = aggregate
+        return copy
 
     @staticmethod
     def fold(kind: type[A], stream: Iterable[Recorded]) -> A | None:

@@ -60,9 +60,10 @@ class PostgresRecorder(ApplicationRecorder):
         """
         return self._commits.submit(unit)
 
-    def stream(self, stream_id: UUID) -> list[RawEvent]:
-        """All events of the stream, oldest first."""
-        return self._rows("WHERE originator_id = %b ORDER BY originator_version", (stream_id,))
+    def stream(self, stream_id: UUID, after: int = 0) -> list[RawEvent]:
+        """The events of the stream behind a version, oldest first."""
+        clause = "WHERE originator_id = %b AND originator_version > %b::bigint ORDER BY originator_version"
+        return self._rows(clause, (stream_id, after))
 
     def streams(self, stream_ids: Sequence[UUID]) -> list[RawEvent]:
         """All events of these streams, each stream's oldest first."""

@@ -59,9 +59,9 @@ class Writer:
         while True:
             try:
                 return self._attempt(units, doubted=doubted)
-            except errors.DiskFull as problem:
-                return [full(problem) for _ in units]
             except (psycopg.Error, StoreAway) as problem:
+                if isinstance(problem, errors.DiskFull) and not is_away(problem):
+                    return [full(problem) for _ in units]
                 self.close()
                 gone = isinstance(problem, StoreAway) or is_away(problem)
                 if gone and time.monotonic() > deadline:

@@ -87,8 +87,8 @@ class LogRecorder(Protocol):
     def write(self, unit: Unit) -> int:
         """Store the unit in one transaction and answer its position; raises Conflict or DuplicateCommand."""
 
-    def stream(self, stream_id: UUID) -> list[RawEvent]:
-        """All events of the stream, oldest first."""
+    def stream(self, stream_id: UUID, after: int = 0) -> list[RawEvent]:
+        """The events of the stream behind a version, oldest first."""
 
     def streams(self, stream_ids: Sequence[UUID]) -> list[RawEvent]:
         """All events of these streams, each stream's oldest first."""

@@ -178,9 +178,10 @@ class SqliteRecorder(SQLiteApplicationRecorder):
                 )
         return position
 
-    def stream(self, stream_id: UUID) -> list[RawEvent]:
-        """All events of the stream, oldest first."""
-        return self._raw("WHERE originator_id = ? ORDER BY originator_version", (stream_id.bytes,))
+    def stream(self, stream_id: UUID, after: int = 0) -> list[RawEvent]:
+        """The events of the stream behind a version, oldest first."""
+        clause = "WHERE originator_id = ? AND originator_version > ? ORDER BY originator_version"
+        return self._raw(clause, (stream_id.bytes, after))
 
     def streams(self, stream_ids: Sequence[UUID]) -> list[RawEvent]:
         """All events of these streams, each stream's oldest first."""

@@ -1,7 +1,8 @@
 """A department's standing: the repeat ladder 累进问责, rolling, counted again whenever a mark is struck."""
 
+from bisect import bisect_left, bisect_right, insort
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Self
 from uuid import UUID, uuid5
 
 from domain.dispatch.facts import standing as standing_facts
@@ -51,11 +52,21 @@ class Standing(CaseAggregate):
         self.department = department
         self.marks: list[Mark] = []
         self.steps: list[Step] = []
+        self._times: dict[str, list[datetime]] = {}
+        """When the marks of each kind were entered, in order, so that a busy year is counted at once."""
 
     @classmethod
     def begin(cls, department: str, act: Act) -> "Standing":
         """Open the record."""
         return cls.open(StandingOpened, standing_id(department), act, department=department)
+
+    def fork(self) -> Self:
+        """A copy: a department's standing grows for years and is needed at every miss."""
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__, marks=[*self.marks], steps=[*self.steps], _pending_events=[])
+        twin.__dict__["clocks"] = {**self.clocks}
+        twin._times = {kind: [*times] for kind, times in self._times.items()}
+        return twin
 
     def enter(self, kind: str, response: UUID, act: Act, keeper: Timekeeper) -> None:
         """Enter a mark, and see which step of the ladder it reaches. A step is reached once per window."""
@@ -100,14 +111,19 @@ class Standing(CaseAggregate):
         return any(self._count(rung.outcome, moment - span, moment) >= rung.count for moment in (step.at, *moments))
 
     def _count(self, kind: str, since: datetime, until: datetime) -> int:
-        return sum(1 for mark in self.marks if mark.kind == kind and since < mark.at <= until)
+        times = self._times.get(kind, [])
+        return bisect_right(times, until) - bisect_right(times, since)
 
     @event(MarkEntered)
     def _entered(self, mark: str, response: UUID, timestamp: datetime) -> None:
         self.marks.append(Mark(mark, response, timestamp))
+        insort(self._times.setdefault(mark, []), timestamp)
 
     @event(MarkStruck)
     def _struck(self, mark: str, response: UUID) -> None:
+        times = self._times[mark]
+        for struck in (each for each in self.marks if (each.kind, each.response) == (mark, response)):
+            times.pop(bisect_left(times, struck.at))
         self.marks = [each for each in self.marks if (each.kind, each.response) != (mark, response)]
 
     @event(LadderStepReached)

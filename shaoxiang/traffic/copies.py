@@ -10,10 +10,9 @@ follows from all the marks of the log before.
 
 import heapq
 import random
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from hmac import digest
 from typing import Any, NamedTuple
@@ -90,28 +89,6 @@ class Copy:
         return self.week.begins + unit.at, rank
 
 
-@dataclass
-class Ladder:
-    """One department's standing: its aggregate, asked to count by bisection."""
-
-    standing: Standing
-    marks: list[Any] = field(default_factory=list)
-    times: dict[str, list[datetime]] = field(default_factory=dict)
-
-    def count(self, kind: str, since: datetime, until: datetime) -> int:
-        """What the aggregate counts mark by mark, which for ten thousand marks takes too long."""
-        marks = self.standing.marks
-        if marks is not self.marks:
-            self.marks, self.times = marks, {}
-            for mark in marks:
-                self.times.setdefault(mark.kind, []).append(mark.at)
-        known = sum(map(len, self.times.values()))
-        for mark in marks[known:]:
-            self.times.setdefault(mark.kind, []).append(mark.at)
-        times = self.times.get(kind, [])
-        return bisect_right(times, until) - bisect_right(times, since)
-
-
 class Copies:
     """So many copies of templates that begin in the given weeks. Iterate `written` once."""
 
@@ -133,7 +110,7 @@ class Copies:
         self._until = _micros(self.until - self._origin)
         self._mapper = EventMapper(KINDS)
         self._keeper = Timekeeper(rules)
-        self._ladders: dict[bytes, Ladder] = {}
+        self._ladders: dict[bytes, Standing] = {}
         self.districts = _districts(templates)
         self._names = {district: city.short_name(district) for district in self.districts}
         self._departments = {standing_id(each.code).bytes: each.code for each in city.organisations}
@@ -240,11 +217,9 @@ class Copies:
         fact = self._mapper.decode(UUID(bytes=stream), version, topic, state)
         assert isinstance(fact, MarkEntered | MarkStruck)
         act = Act(at=fact.timestamp, meta=fact.meta)
-        ladder = self._ladders.get(stream)
-        if ladder is None:
-            ladder = self._ladders[stream] = Ladder(Standing.begin(self._departments[stream], act))
-            ladder.standing.__dict__["_count"] = ladder.count
-        standing = ladder.standing
+        standing = self._ladders.get(stream)
+        if standing is None:
+            standing = self._ladders[stream] = Standing.begin(self._departments[stream], act)
         if isinstance(fact, MarkEntered):
             standing.enter(fact.mark, fact.response, act, self._keeper)
         else:

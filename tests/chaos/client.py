@@ -22,7 +22,6 @@ class Client(Driver):
         super().__init__(site, site.people, site.clock.now, rate, hangs_up=hangs_up)  # type: ignore[arg-type]
         self.bodies: dict[str, bytes] = {}
         self.acknowledged_at: list[float] = []
-        self.latencies: list[float] = []
         self.away = 0
 
     def ask_again_exactly(self, client: httpx2.Client, before: Answered) -> None:
@@ -31,18 +30,11 @@ class Client(Driver):
         assert reply.status_code == before.status, f"{before.path} was answered {reply.status_code} anew: {reply.text}"
         assert reply.content == self.bodies[before.key], f"{before.path} was answered anew: {reply.text}"
 
-    def longest_silence(self) -> float:
-        """The longest time in seconds in which nobody's command was acknowledged."""
-        moments = sorted(self.acknowledged_at)
-        return max((later - earlier for earlier, later in zip(moments, moments[1:], strict=False)), default=0.0)
-
     def _send(self, client: httpx2.Client, path: str, step: Step, headers: dict[str, str]) -> httpx2.Response:
-        begun = time.monotonic()
         reply = super()._send(client, path, step, headers)
         self.away += reply.status_code == AWAY
         if reply.is_success:
             self.acknowledged_at.append(time.monotonic())
-            self.latencies.append(time.monotonic() - begun)
             self.bodies[headers["Idempotency-Key"]] = reply.content
         return reply
 

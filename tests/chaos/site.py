@@ -96,7 +96,9 @@ class Site:
         if url is not None:
             self.environment["SHAOXIANG_DATABASE"] = url.replace(f"//{OWNER}@", f"//{ROLE}@")
         self.members = [
-            Member(kind, number, said or folder, self.environment) for kind, count in members.items() for number in range(count)
+            Member(kind, number, said or folder, self.environment)
+            for kind, count in members.items()
+            for number in range(count)
         ]
         self._turns = itertools.count()
 
@@ -145,8 +147,8 @@ class Site:
         """Wait until every API is ready."""
         until = time.monotonic() + UP_SECONDS
         while not all(each.ready() for each in self.members if each.name.startswith("serve")):
-            alive = all(each.alive() for each in self.members)
-            assert alive and time.monotonic() < until, f"not every API got ready:\n{self.said()}"
+            assert all(each.alive() for each in self.members), f"a process ended by itself:\n{self.said()}"
+            assert time.monotonic() < until, f"not every API got ready:\n{self.said()}"
             time.sleep(0.05)
 
     def pids(self) -> list[int]:

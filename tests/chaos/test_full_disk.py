@@ -1,6 +1,6 @@
-"""The disk runs full under a running house: commands are refused in clear words, reading goes on, and so does all later.
+"""The disk runs full under a running house: commands are refused in clear words, and reading goes on.
 
-It needs neither a restart nor a repair once there is room again, and what was acknowledged is there.
+Once there is room again all goes on, without a restart or a repair, and what was acknowledged is there.
 """
 
 import shutil

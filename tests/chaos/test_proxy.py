@@ -1,6 +1,5 @@
-"""The proxy breaks connections where it says it does: what was cut before a commit is gone, what was cut after it is there."""
+"""The proxy cuts where it says it does: what was cut before a commit is gone, what was cut after it is there."""
 
-from collections.abc import Iterator
 from contextlib import closing
 
 import psycopg
@@ -12,10 +11,10 @@ TABLE = "CREATE TABLE kept (number int)"
 
 
 @pytest.fixture
-def server(database: str) -> Iterator[str]:
+def server(database: str) -> str:
     with psycopg.connect(database) as connection:
         connection.execute(TABLE)
-    yield database
+    return database
 
 
 @pytest.mark.parametrize("prepared", [False, True], ids=["simple", "prepared"])
@@ -41,7 +40,8 @@ def test_the_function_that_appends_is_a_commit_outside_a_transaction(server: str
     with psycopg.connect(server) as connection:
         connection.execute("CREATE SCHEMA log")
         connection.execute(
-            "CREATE FUNCTION log.append(number int) RETURNS int LANGUAGE sql AS 'INSERT INTO kept VALUES ($1) RETURNING 1'"
+            """CREATE FUNCTION log.append(number int) RETURNS int LANGUAGE sql
+               AS 'INSERT INTO kept VALUES ($1) RETURNING 1'"""
         )
 
     with (

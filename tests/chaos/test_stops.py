@@ -1,4 +1,4 @@
-"""PostgreSQL stopped at once, as in a crash, and started again under load: no process of ours has to be started again."""
+"""PostgreSQL stopped at once, as in a crash, and started again under load: no process of ours is started again."""
 
 import random
 import time

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from tests.chaos.audit import DatabaseAudit
 from tests.chaos.site import Site
+from tests.crash.audit import Audit
 from tests.crash.plan import Errand, signing_errand
 
 PATIENCE_SECONDS = 60
@@ -17,7 +18,7 @@ def signatures(site: Site, dice: random.Random) -> Iterator[Errand]:
     return (signing_errand(each, timedelta(seconds=dice.uniform(-1, 1))) for each in site.waiting[::2])
 
 
-def unsigned_are_missed(site: Site, audit: DatabaseAudit) -> None:
+def unsigned_are_missed(site: Site, audit: Audit) -> None:
     """The others were not signed, so each of them was called missed."""
     missed = {stream for stream, stage in audit.misses() if stage == "signature"}
     assert {each.response for each in site.waiting[1::2]} <= missed, "a signature that nobody gave was not missed"
