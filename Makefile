@@ -41,12 +41,13 @@ serve: install ## run the engine on the store in ./shaoxiang-data
 cluster: install ## run PostgreSQL, two APIs behind a proxy, workers and tickers, with the demo city
 	$(BIN)/python -m bench.cluster
 
-tools: ## install what the tests watch and drive: strace and PostgreSQL's server
+tools: ## install what the tests watch and drive: strace, PostgreSQL's server, docker-compose
 	@missing=""; \
 	command -v strace >/dev/null 2>&1 || missing="$$missing strace"; \
+	command -v docker-compose >/dev/null 2>&1 || missing="$$missing docker-compose"; \
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	[ -z "$$missing" ] || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 \
-	    && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y $$missing >/dev/null; } || { \
+	    && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; } || { \
 	    echo "The tests need:$$missing. On Debian: apt-get install$$missing, then make again."; exit 1; }
 
 test: install tools ## run all tests, long ones in their short form

@@ -37,21 +37,29 @@ class Client:
         self._turn = 0
 
     async def ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Reply:
-        """Send one request to the next server, and answer what came back; `NO_REPLY` where the connection broke."""
+        """Send one request to the next server, and answer what came back; `NO_REPLY` where the connection broke.
+
+        A kept connection that the server gave up just then is made anew, which a command's key makes safe.
+        """
         self._turn = turn = (self._turn + 1) % len(self._places)
         place = self._places[turn]
-        told = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        head = (
-            f"{method} {place.path}{path} HTTP/1.1\r\nHost: {place.netloc}\r\n{told}Content-Length: {len(body)}\r\n\r\n"
-        )
+        told = {"Host": place.netloc, **headers, "Content-Length": len(body)}
+        lines = [f"{method} {place.path}{path} HTTP/1.1", *(f"{name}: {value}" for name, value in told.items())]
+        request = "\r\n".join([*lines, "", ""]).encode() + body
+        reply = NO_REPLY
+        if (kept := self._kept(turn)) is not None:
+            reply = await self._over(kept, turn, request)
+        if reply is NO_REPLY:
+            try:
+                fresh = await asyncio.open_connection(place.hostname, place.port, limit=_HEAD_AT_MOST)
+            except OSError:
+                return NO_REPLY
+            reply = await self._over(_Line(*fresh), turn, request)
+        return reply
+
+    async def _over(self, line: _Line, turn: int, request: bytes) -> Reply:
         try:
-            line = self._kept(turn) or _Line(
-                *await asyncio.open_connection(place.hostname, place.port, limit=_HEAD_AT_MOST)
-            )
-        except OSError:
-            return NO_REPLY
-        try:
-            line.writer.write(head.encode() + body)
+            line.writer.write(request)
             reply = await _read(line.reader)
         except (OSError, asyncio.IncompleteReadError):
             line.writer.close()

@@ -147,7 +147,7 @@ class PostgresBackend:
         with self._one_at_a_time:
             leader, self._leader = self._leader, None
             if leader is not None:
-                leader.invalidate()
+                _let_go(leader, _LEADS)
                 leader.close()
 
     @contextmanager
@@ -162,8 +162,7 @@ class PostgresBackend:
             try:
                 yield
             finally:
-                # The session ends, and the lock with it, also where the session is what broke.
-                db.invalidate()
+                _let_go(db, _REBUILDS)
 
     def take_turns(self, db: Connection) -> None:
         """Wait until nobody else prepares these views."""
@@ -296,6 +295,19 @@ def _cursor(db: Connection) -> Iterator["psycopg.Cursor[Any]"]:
         raise DBAPIError.instance(
             None, None, problem, psycopg.Error, connection_invalidated=_driver(db).closed, dialect=dialect
         ) from problem
+
+
+def _let_go(db: Connection, lock: int) -> None:
+    """Give a lock back and end the session. The server alone would notice that end a moment later."""
+    try:
+        db.rollback()
+        db.exec_driver_sql(f"SELECT pg_advisory_unlock({lock})")
+        db.commit()
+    except DBAPIError:
+        # The session is what broke, and the lock went with it.
+        pass
+    finally:
+        db.invalidate()
 
 
 def _is_gone(db: Connection | None) -> bool:

@@ -78,12 +78,16 @@ class Shards:
             self._thread.join(CONNECT_SECONDS)
 
     def _keep(self) -> None:
-        import psycopg  # noqa: PLC0415 - an extra that only a store on PostgreSQL needs
+        # The driver is an extra that only a store on PostgreSQL needs.
+        import psycopg  # noqa: PLC0415
+
+        from store.connecting import conninfo  # noqa: PLC0415
 
         while not self._stop.is_set():
             try:
                 with psycopg.connect(
-                    self._url,
+                    # Of several hosts, the one that takes writes: a lock that a standby gave would bind nobody.
+                    conninfo(self._url),
                     autocommit=True,
                     connect_timeout=CONNECT_SECONDS,
                     keepalives_idle=1,

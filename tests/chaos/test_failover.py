@@ -17,8 +17,8 @@ from tests.crash.plan import case_errand
 
 COMMANDS_A_SECOND = 40
 THREADS = 6
-CASES = 60
-BEFORE, AFTER = 60, 100
+CASES = 40
+BEFORE, AFTER = 50, 80
 """How many commands are begun before the kill, and how many after it, at least."""
 
 RESUME_SECONDS = 30

@@ -54,6 +54,7 @@ class Audit:
                 row, answer = log.command(identity), each.answer
                 assert row is not None, f"{each.path} was acknowledged, and is lost"
                 assert row.position == answer["position"], f"{each.path} was answered for another effect"
+                assert row.position in at, f"what {each.path} recorded is lost"
                 repeated += row.at < each.asked_at
                 last = at[row.position]
                 block = range(last - len(answer["events"]) + 1, last + 1)
