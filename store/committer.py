@@ -27,10 +27,12 @@ WriteBatch = Callable[[Sequence[Unit]], Sequence[int | Exception]]
 class _Ticket:
     """A unit that waits, and what became of it."""
 
-    __slots__ = ("answer", "leads", "turn", "unit")
+    __slots__ = ("answer", "leads", "turn", "unit", "writes")
 
     def __init__(self, unit: Unit) -> None:
         self.unit = unit
+        # Found out here, so that a unit which makes no sense fails in its own thread and not in a leader's.
+        self.writes = touched(unit)
         self.answer: int | Exception | None = None
         self.leads = False
         # A bare lock is the cheapest thing to sleep on: whoever takes it twice waits to be let go.
@@ -98,9 +100,10 @@ class GroupCommit:
         try:
             self._gather()
             while own.answer is None:
-                batch = self._next_batch()
-                began = time.monotonic()
+                batch: list[_Ticket] = []
                 try:
+                    self._fill(batch)
+                    began = time.monotonic()
                     answers = self._write([each.unit for each in batch])
                     self._answered(len(batch), time.monotonic() - began)
                     for ticket, answer in zip(batch, answers, strict=True):
@@ -135,24 +138,24 @@ class GroupCommit:
             if left > 0:
                 self._arrived.wait_for(lambda: len(self._queue) >= self._expected, left)
 
-    def _next_batch(self) -> list[_Ticket]:
-        """The longest run of waiting units, in the order they came, of which none touches what another touches."""
-        batch: list[_Ticket] = []
+    def _fill(self, batch: list[_Ticket]) -> None:
+        """Move into the batch the longest run of waiting units, as they came, of which none touches another's."""
         written: set[object] = set()
         looked_at: set[object] = set()
         events = 0
         with self._lock:
             while self._queue and len(batch) < MOST_UNITS:
-                unit = self._queue[0].unit
-                writes = touched(unit)
+                ticket = self._queue[0]
+                unit, writes = ticket.unit, ticket.writes
                 events += len(unit.events)
                 meets = writes & written or writes & looked_at or written.intersection(unit.reads)
                 if batch and (events > MOST_EVENTS or meets):
                     break
                 written |= writes
                 looked_at.update(unit.reads)
-                batch.append(self._queue.popleft())
-        return batch
+                # In this order: who is in the batch is let go whatever happens, and nobody is in neither.
+                batch.append(ticket)
+                self._queue.popleft()
 
 
 def touched(unit: Unit) -> set[object]:

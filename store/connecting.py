@@ -37,7 +37,8 @@ _DEFAULTS: dict[str, str] = {
 # Every statement here has its index. Without this, a plan that is made once for all positions may sort a whole year.
 _OPTIONS = "-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off -c timezone=UTC"
 _AWAY_CLASSES = ("08", "57P")
-_AWAY = ("53300", "25006")
+# Too many connections; a server that only reads; a unit whose process hung for so long that the server ended it.
+_AWAY = ("53300", "25006", "25P03")
 
 
 def conninfo(url: str, options: str = "") -> str:

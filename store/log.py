@@ -59,7 +59,7 @@ class EventLog:
         self.mapper = mapper
         self._recorder = recorder
         self._moved = threading.Condition()
-        self._kept: dict[UUID, CaseAggregate] = {}
+        self._kept: dict[UUID, tuple[CaseAggregate, RawEvent]] = {}
         self._seen = recorder.position()
         self._looked_at = time.monotonic()
 
@@ -105,19 +105,31 @@ class EventLog:
         """
         kept = self._kept.get(stream_id)
         if kept is None:
-            aggregate = self.fold(kind, self.stream(stream_id))
-            return self._keep(aggregate) if aggregate is not None and aggregate.version >= KEPT_FROM else aggregate
-        found = kept.fork()
-        for row in self._recorder.stream(stream_id, kept.version):
+            return self._load_whole(kind, stream_id)
+        aggregate, last = kept
+        rows = self._recorder.stream(stream_id, aggregate.version - 1)
+        if rows[:1] != [last]:
+            # A standby that lacked the newest events has taken over.
+            with self._moved:
+                self._kept.pop(stream_id, None)
+            return self._load_whole(kind, stream_id)
+        found = aggregate.fork()
+        for row in rows[1:]:
             found = self._recorded(row).event.mutate(found)
-        if found is not None and found.version > kept.version:
-            found = self._keep(found)
+        if found is not None and len(rows) > 1:
+            found = self._keep(found, rows[-1])
         return found if isinstance(found, kind) else None
 
-    def _keep(self, aggregate: A) -> A:
+    def _load_whole(self, kind: type[A], stream_id: UUID) -> A | None:
+        rows = self._recorder.stream(stream_id)
+        aggregate = self.fold(kind, map(self._recorded, rows))
+        return self._keep(aggregate, rows[-1]) if aggregate is not None and len(rows) >= KEPT_FROM else aggregate
+
+    def _keep(self, aggregate: A, last: RawEvent) -> A:
         """Keep a long stream's aggregate, where it can be copied; answers what may be decided on.
 
-        What is kept is never changed, and only the log's own events are in it, so it cannot be ahead of the log.
+        What is kept is never changed, and only the log's own events are in it, up to `last`, by which it is seen
+        whether the log still holds them.
         """
         copy = aggregate.fork()
         if copy is None:
@@ -125,7 +137,7 @@ class EventLog:
         with self._moved:
             if len(self._kept) >= KEPT_AT_MOST:
                 self._kept.pop(next(iter(self._kept)))
-            self._kept[aggregate.id] = aggregate
+            self._kept[aggregate.id] = (aggregate, last)
         return copy
 
     @staticmethod
@@ -262,7 +274,14 @@ class EventLog:
             if not self._recorder.shared or now - self._looked_at < _LOOK_SECONDS:
                 return
             self._looked_at = now
-        self._notice(self._recorder.position())
+            before = self._seen
+        position = self._recorder.position()
+        with self._moved:
+            if self._seen == before:
+                # A standby that lacked the newest events may have taken over: what is gone is no news any more.
+                self._seen = position
+                self._moved.notify_all()
+        self._notice(position)
 
     def _recorded(self, row: RawEvent) -> Recorded:
         position, stream_id, version, topic, state = row

@@ -9,6 +9,9 @@ from store.database import Cursor, Statements
 from store.migrations import Schema
 from store.postgres_schema import require
 
+IDLE_SECONDS = 5
+"""After how long the server ends a writing unit whose process hangs, for all others wait for it."""
+
 _LOCK_SPACE = 7_202_212
 """The advisory locks of the schemas' writers, told apart by a hash of the schema's name."""
 
@@ -18,7 +21,11 @@ class PostgresDatabase:
 
     def __init__(self, url: str, schema: Schema) -> None:
         self._schema = schema.name
-        self._pool = Pool(url, size=4, options=f"-c search_path={schema.name} -c synchronous_commit=on -c timezone=UTC")
+        options = (
+            f"-c search_path={schema.name} -c synchronous_commit=on -c timezone=UTC "
+            f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s"
+        )
+        self._pool = Pool(url, size=4, options=options)
         try:
             self._pool.run(lambda connection: require(connection, schema))
         except BaseException:

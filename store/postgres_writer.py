@@ -40,6 +40,9 @@ _OPTIONS = (
 # What is acknowledged is on disk (and on the standby, where there is a synchronous one), whatever the server's default.
 _DURABLE = """SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') IN ('off', 'local')"""
+# After a crash, a server shows what its standby may not have yet. A commit waits for all that lies before it, and one
+# that writes nothing would wait for nothing.
+_SETTLED = "SELECT pg_logical_emit_message(true, 'shaoxiang', '')"
 _PAUSE_SECONDS = 0.1
 
 
@@ -54,25 +57,9 @@ class Writer:
 
     def write(self, units: Sequence[Unit]) -> Sequence[Answer]:
         """Write them in one transaction; answers for each its position, or why it is not stored."""
-        deadline = time.monotonic() + self._patience
-        doubted = False
-        while True:
-            try:
-                return self._attempt(units, doubted=doubted)
-            except (psycopg.Error, StoreAway) as problem:
-                if isinstance(problem, errors.DiskFull) and not is_away(problem):
-                    return [full(problem) for _ in units]
-                self.close()
-                gone = isinstance(problem, StoreAway) or is_away(problem)
-                if gone and time.monotonic() > deadline:
-                    return [away(problem) for _ in units]
-                if not gone and len(units) > 1:
-                    # One of them is at fault, and the others need not suffer for it.
-                    return [self.write([unit])[0] for unit in units]
-                if not gone:
-                    return [_explained(problem)]
-            doubted = True
-            time.sleep(_PAUSE_SECONDS)
+        answers: dict[int, Answer] = {}
+        self._write(dict(enumerate(units)), answers, time.monotonic() + self._patience, doubted=False)
+        return [answers[number] for number in range(len(units))]
 
     def close(self) -> None:
         """Close the connection; the next write makes another one."""
@@ -80,14 +67,45 @@ class Writer:
         if connection is not None:
             connection.close()
 
-    def _attempt(self, units: Sequence[Unit], *, doubted: bool) -> list[Answer]:
+    def _write(self, rest: dict[int, Unit], answers: dict[int, Answer], deadline: float, *, doubted: bool) -> None:
+        """Answer all of the rest. What is once known to be stored stays so, whatever becomes of the others."""
+        while rest:
+            try:
+                self._attempt(rest, answers, doubted=doubted)
+            except (psycopg.Error, StoreAway) as problem:
+                if isinstance(problem, errors.DiskFull) and not is_away(problem):
+                    answers |= {number: full(problem) for number in rest}
+                    return
+                self.close()
+                gone = isinstance(problem, StoreAway) or is_away(problem)
+                if gone and time.monotonic() > deadline:
+                    answers |= {number: away(problem) for number in rest}
+                    return
+                if not gone and len(rest) > 1:
+                    # One of them is at fault, and the others need not suffer for it.
+                    for number, unit in rest.items():
+                        self._write({number: unit}, answers, deadline, doubted=doubted)
+                    return
+                if not gone:
+                    answers |= {number: _explained(problem) for number in rest}
+                    return
+                doubted = True
+                time.sleep(_PAUSE_SECONDS)
+
+    def _attempt(self, rest: dict[int, Unit], answers: dict[int, Answer], *, doubted: bool) -> None:
+        """Try once to answer the rest, of which nothing is left then. In doubt, what is there already is found."""
         connection = self._connected()
-        if not doubted:
-            return _append(connection, units)
-        answers: list[Answer | None] = [_stored(connection, unit) for unit in units]
-        rest = [unit for unit, answer in zip(units, answers, strict=True) if answer is None]
-        given = iter(_append(connection, rest) if rest else [])
-        return [next(given) if answer is None else answer for answer in answers]
+        if doubted:
+            looked_for = {number: _stored(connection, unit) for number, unit in rest.items()}
+            found = {number: position for number, position in looked_for.items() if position is not None}
+            if found:
+                connection.execute(_SETTLED)
+            for number, position in found.items():
+                answers[number] = position
+                del rest[number]
+        if rest:
+            answers |= zip(rest, _append(connection, list(rest.values())), strict=True)
+            rest.clear()
 
     def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
@@ -163,9 +181,21 @@ def _arguments(units: Sequence[Unit]) -> list[Any]:
         any(not unit.events for unit in units),
         *_columns(5, _events(numbered)),
         *_columns(8, _commands(numbered)),
-        *_columns(3, ((Int4(n), stream, Int4(at)) for n, unit in numbered for stream, at in unit.reads.items())),
+        *_columns(3, ((Int4(n), stream, Int4(at)) for n, unit in numbered for stream, at in _looked_at(unit).items())),
         *_columns(3, ((Int4(n), name, Int8(at)) for n, unit in numbered for name, at in unit.counters.items())),
     ]
+
+
+def _looked_at(unit: Unit) -> dict[UUID, int]:
+    """The versions that streams must have: those that were read, and those that the unit goes on from.
+
+    That a version is free does not say that the one before it is there: a standby that takes over may lack it.
+    """
+    before: dict[UUID, int] = {}
+    for event in unit.events:
+        before.setdefault(UUID(str(event.originator_id)), event.originator_version - 1)
+    # A stream that begins is new when its first version is free.
+    return {stream: version for stream, version in before.items() if version} | dict(unit.reads)
 
 
 def _events(numbered: Sequence[tuple[int, Unit]]) -> Iterator[tuple[Any, ...]]:

@@ -130,6 +130,24 @@ def test_when_the_writer_is_interrupted_nobody_waits_for_ever() -> None:
     commits.close()
 
 
+def test_a_unit_that_makes_no_sense_is_its_own_threads_alone() -> None:
+    disk = Disk()
+    commits = GroupCommit(disk.write)
+    disk.free.clear()
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(commits.submit, a_unit(uuid4()))
+        while not disk.batches:
+            time.sleep(0.001)
+        others = [pool.submit(commits.submit, a_unit(uuid4()))]
+        until(1, commits)
+        wrong = pool.submit(commits.submit, a_unit(uuid4())._replace(events=[None]))  # type: ignore[list-item]
+        assert isinstance(wrong.exception(10), AttributeError)
+        others.append(pool.submit(commits.submit, a_unit(uuid4())))
+        disk.free.set()
+        assert [each.result(10) for each in (first, *others)] == [1, 2, 3]
+    commits.close()
+
+
 def test_a_batch_has_an_end() -> None:
     disk = Disk()
     commits = GroupCommit(disk.write)

@@ -91,6 +91,20 @@ def test_a_struck_mark_is_counted_no_more_in_what_was_kept(recorder: SqliteRecor
     assert again._count("remind", START - timedelta(days=1), START + timedelta(days=1)) == KEPT_FROM - 1
 
 
+@pytest.mark.parametrize("lost", [1, 3])
+@pytest.mark.parametrize("instead", [0, 1, 3, 9])
+def test_what_a_failover_took_from_the_log_is_not_kept_either(
+    recorder: SqliteRecorder, lost: int, instead: int
+) -> None:
+    log, elsewhere = a_log(recorder), a_log(recorder)
+    marked(log, KEPT_FROM + lost)
+    log.load(Standing, STREAM)
+    with recorder.datastore.transaction(commit=True) as cursor:
+        cursor.execute("DELETE FROM event WHERE originator_version > ?", (KEPT_FROM + 1,))
+    marked(elsewhere, instead, begin=900)
+    assert state(log.load(Standing, STREAM)) == state(a_log(recorder).load(Standing, STREAM))
+
+
 def test_short_streams_are_not_kept(recorder: SqliteRecorder) -> None:
     log = a_log(recorder)
     marked(log, KEPT_FROM // 2)

@@ -3,24 +3,28 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from eventsourcing.persistence import StoredEvent
 from psycopg import errors
 
 from bench.postgres import Postgres
+from store import postgres_database, postgres_writer
 from store.append_sql import LOCK
-from store.connecting import connect
+from store.connecting import Connection, connect
 from store.errors import Conflict, DuplicateCommand, NewerStore, NotMigrated, StoreAway, StoreError
 from store.log import EventLog
 from store.migrations import Schema
 from store.postgres import PostgresRecorder
 from store.postgres_schema import ACCESS, LOG, SCHEMAS, VAULT, migrate
+from store.postgres_writer import Answer, Writer
 from store.recorder import BULK_BATCH, Unit
 from store.tokens import Tokens
 from store.vault import Vault
@@ -181,7 +185,7 @@ def test_two_processes_that_change_the_same_version_cannot_both_be_right(url: st
         one.light(Colour.RED)
         other.light(Colour.GREEN)
         log.save([one])
-        with pytest.raises(Conflict, match="version 2 already"):
+        with pytest.raises(Conflict, match="was read at version 1 and is at 2"):
             elsewhere.save([other])
         assert elsewhere.load(Lamp, lamp.id) == log.load(Lamp, lamp.id)
 
@@ -376,6 +380,108 @@ def test_what_is_acknowledged_is_on_disk_whatever_the_servers_default(url: str) 
     shown = recorder._writer._connected().execute("SHOW synchronous_commit").fetchone()
     assert shown == ("on",)
     recorder.close()
+
+
+# --- what a failover or a crash may take or leave ---
+
+
+def test_a_stream_does_not_go_on_from_what_a_standby_never_had(url: str, log: EventLog) -> None:
+    lamp = a_lamp()
+    lamp.light(Colour.RED)
+    log.save([lamp])
+    with psycopg.connect(url) as connection:
+        connection.execute("DELETE FROM log.event WHERE originator_version = 2")
+    lamp.light(Colour.GREEN)
+    with pytest.raises(Conflict, match="was read at version 2 and is at 1"):
+        log.save([lamp])
+    assert [recorded.event.originator_version for recorded in log.stream(lamp.id)] == [1]
+
+
+def test_a_wait_does_not_end_for_what_the_log_has_no_more(url: str, log: EventLog) -> None:
+    log.save([a_lamp()])
+    assert log.save([a_lamp()]).position == 2
+    with psycopg.connect(url) as connection:
+        connection.execute("DELETE FROM log.event WHERE position = 2")
+    time.sleep(0.1)
+    assert log.wait(1, 0.2) == 1
+
+
+def _unit(stream: UUID, version: int = 1) -> Unit:
+    return Unit([StoredEvent(stream, version, "test.v1", b"{}")], {}, None, {})
+
+
+@pytest.mark.parametrize("trouble", [errors.DiskFull, errors.QueryCanceled])
+def test_what_was_stored_before_a_break_is_not_taken_back_by_what_befalls_the_others(
+    url: str, trouble: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, calls = postgres_writer._append, 0
+
+    def broken(connection: Connection, units: Sequence[Unit]) -> list[Answer]:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            raise trouble("now this")
+        append(connection, units)
+        raise psycopg.OperationalError("the connection broke after the commit")
+
+    monkeypatch.setattr(postgres_writer, "_append", broken)
+    writer = Writer(url, 5)
+    stored, refused, other = _unit(uuid4()), _unit(uuid4(), 2), _unit(uuid4(), 2)
+    answers = writer.write([stored, refused, other])
+    writer.close()
+    assert answers[0] == 1
+    assert all(isinstance(answer, Exception) for answer in answers[1:])
+
+
+def test_units_that_are_tried_one_by_one_share_their_patience(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Connection, units: Sequence[Unit]) -> list[Answer]:
+        raise (errors.QueryCanceled if len(units) > 1 else psycopg.OperationalError)("no")
+
+    monkeypatch.setattr(postgres_writer, "_append", broken)
+    writer, began = Writer(url, 0.5), time.monotonic()
+    assert {type(answer) for answer in writer.write([_unit(uuid4()) for _ in range(20)])} == {StoreAway}
+    assert time.monotonic() - began < 5
+
+
+def test_what_a_crash_left_behind_is_acknowledged_only_once_the_standby_has_it_too() -> None:
+    with Postgres.start() as primary, primary.standby(synchronous=True) as standby, ThreadPoolExecutor() as pool:
+        url = primary.create("shaoxiang")
+        migrate(url, NOON)
+        recorder = PostgresRecorder(url, patience=20)
+        stream = uuid4()
+        unit = _unit(stream)
+        standby.stop()
+        writing = pool.submit(recorder.write, unit)
+        with pytest.raises(TimeoutError):
+            writing.result(1)
+        primary.stop("immediate")
+        primary.run()
+        try:
+            with pytest.raises(TimeoutError):
+                writing.result(2)
+            # It is there, and yet nobody was told so.
+            assert recorder.stream(stream)
+        finally:
+            standby.run()
+        assert writing.result(15) == recorder.position()
+        recorder.close()
+
+
+def test_a_process_that_hangs_while_it_writes_into_the_vault_holds_nobody_up_for_long(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_database, "IDLE_SECONDS", 1)
+    vault, other = Vault(url, bytes(32)), Vault(url, bytes(32))
+
+    def hang(pool: ThreadPoolExecutor) -> None:
+        with vault._database.writing() as hanging:
+            pool.submit(other.register, uuid4(), "来电人一").result(5)
+            hanging.execute("SELECT 1")
+
+    with ThreadPoolExecutor() as pool, pytest.raises(StoreAway):
+        hang(pool)
+    vault.close()
+    other.close()
 
 
 @pytest.mark.parametrize("schema", [LOG, VAULT, ACCESS], ids=lambda schema: schema.name)
