@@ -34,6 +34,10 @@ class Following(Protocol):
     def position(self) -> int:
         """Up to which position of the log the views are folded, as far as is known here; never waits for a store."""
 
+    @property
+    def failing(self) -> bool:
+        """Whether it fails for a reason that nobody foresaw, so that the views stand still here."""
+
     def wait_for(self, position: int, timeout: float) -> bool:
         """Wait at most `timeout` seconds until the views have reached a position; whether they have."""
 

@@ -13,7 +13,6 @@ from desk.permissions import Sight, sight
 from domain.errors import NotPermitted, Unknown
 from domain.kernel import Kind
 from projections.board import BOARD
-from projections.case_file import CASE_FILE
 from projections.events import case_of, kind_of, sibling
 from projections.inbox import INBOX
 from projections.interviews import INTERVIEWS
@@ -56,7 +55,8 @@ def must_see(deps: Deps, db: Connection, actor: Actor, stream: UUID) -> Sight:
     Raises Unknown where the views have no such stream, NotPermitted where it lies outside the scope.
     """
     found = must_see_cases(deps, actor)
-    known = db.execute(select(CASE_FILE.table.c.id).where(CASE_FILE.table.c.id == str(stream))).first()
+    matter = case_of(str(stream))
+    known = db.execute(select(BOARD.table.c.id).where(BOARD.table.c.id == matter)).first()
     if known is None:
         raise Unknown(f"There is no {stream}; a new one shows a moment later, see Prefer: wait.", id=str(stream))
     if str(stream) not in seen(db, found, [str(stream)]):

@@ -62,9 +62,21 @@ class MemoryLog:
         """The events at these positions."""
         return {position: self.rows[position - 1] for position in positions if position <= len(self.rows)}
 
+    def raw_case(self, member: UUID) -> list[RawEvent]:
+        """The events of the streams of a case."""
+        return [row for row in self.rows if row[1][:12] == member.bytes[:12]]
+
+    def raw_streams(self, streams: Sequence[UUID]) -> list[RawEvent]:
+        """The events of these streams."""
+        return [row for stream in streams for row in self.rows if row[1] == stream.bytes]
+
     def position(self) -> int:
         """The last position."""
         return len(self.rows)
+
+    def detached(self) -> list[str]:
+        """It has no years that could be taken out."""
+        return []
 
     def wait(self, position: int, timeout: float) -> int:
         """Nothing comes by waiting."""

@@ -140,7 +140,7 @@ def _drawn(premises: Premises) -> Ways:
         board = BOARD.table.c
         ways = Ways(*(some(column) for column in (board.id, board.street, board.lead, board.item, board.number)))
         # The traffic has no identities; those who are read about get one, since reading it is part of the work.
-        documents = [part.document for case in ways.cases for part in case_file(db, UUID(case))]
+        documents = [part.document for case in ways.cases for part in case_file(premises.house.log, UUID(case))]
     for person in {document[field] for document in documents for field in IDENTITIES if document.get(field)}:
         premises.vault.register(UUID(person), "来电人", "13800000001")
     return ways

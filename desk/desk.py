@@ -120,7 +120,7 @@ class Desk:
         Answers when to try again where something waits for the end of the quiet hours, else None. The truth lies in
         the stream: nothing happens where nothing is due any more.
         """
-        for _ in range(TRIES):
+        for lost in range(1, TRIES + 1):
             unit = Unit(self.world, _timer_act(stream_id, at), TIMER, ahead)
             kind = BY_KIND.get(kind_of(stream_id))
             target = unit.find(kind, stream_id) if kind is not None else None
@@ -133,6 +133,7 @@ class Desk:
             except Conflict:
                 # What was read ahead is old.
                 ahead = None
+                self.world.pause(lost)
                 continue
             return dunning.next_try(target, at, unit.keeper_of(target)) if isinstance(target, Response) else None
         raise Busy(f"Stream {stream_id} kept changing while its timers fired.")
@@ -150,15 +151,15 @@ class Desk:
         expected_version: int | None,
         request: str,
     ) -> Done:
-        for _ in range(TRIES):
+        for lost in range(1, TRIES + 1):
             if (earlier := self._earlier(command_id, actor, request)) is not None:
                 return earlier
             when = at or self.world.now()
-            unit = Unit(self.world, _act(actor, command_id, on, when), actor)
             try:
-                return self._decide(unit, name, on, given, command_id, expected_version, request)
+                with Unit(self.world, _act(actor, command_id, on, when), actor) as unit:
+                    return self._decide(unit, name, on, given, command_id, expected_version, request)
             except Conflict:
-                continue
+                self.world.pause(lost)
             except (Refusal, StaleVersion):
                 # A twin may have been stored by another process since the look-up, and be what is in the way.
                 if (earlier := self._earlier(command_id, actor, request)) is not None:

@@ -5,7 +5,8 @@ again. So a rule that spans several streams of a case (the lead is verified last
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from contextlib import ExitStack
+from typing import Self, TypeVar
 from uuid import UUID
 
 from eventsourcing.utils import get_topic
@@ -48,7 +49,7 @@ INTERVIEWS_A_RESPONSE = 8
 
 
 class Unit:
-    """One command's view of the log, and what it decided."""
+    """One command's view of the log, and what it decided; a block that ends when it is saved, or given up."""
 
     def __init__(self, world: World, act: Act, actor: Actor, ahead: Ahead | None = None) -> None:
         """`ahead` holds streams that were read already; where one has moved on since, saving finds the conflict."""
@@ -58,6 +59,13 @@ class Unit:
         self.counters: dict[str, int] = {}
         self._held: dict[UUID, CaseAggregate | None] = {}
         self._read: dict[UUID, int] = {}
+        self._turns = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._turns.close()
 
     @property
     def city(self) -> City:
@@ -162,6 +170,17 @@ class Unit:
         return found
 
     # Saving.
+
+    def draw(self, counter: str) -> int:
+        """A counter's value, which is one more once the unit is saved; a unit draws from one counter.
+
+        Whoever draws in this process has the counter to itself until its unit ends. In another process somebody may
+        be faster, and then saving finds the conflict.
+        """
+        assert not self.counters, "who waits for two turns at once may wait for ever"
+        self._turns.enter_context(self.world.turns.of(counter))
+        self.counters[counter] = self.world.log.counter(counter)
+        return self.counters[counter]
 
     def save(self, command: CommandRow | None) -> Saved:
         """Commit everything decided, with the command, in one transaction; raises the store's Conflict."""

@@ -1,11 +1,12 @@
 """What the desk reaches for: the log, the rules, the city, and where identities and photos lie."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from desk.contention import Turns, at_once
 from domain.kernel import Act, new_family
 from domain.policy.rules import Rules
 from domain.registry.organisations import City
@@ -40,6 +41,7 @@ class World:
 
     `family` draws the id of a new report; made-up traffic draws ids that follow from its commands.
     `digest_key` keys the fingerprints of requests, so that whoever holds the log cannot confirm a guess at a name.
+    `pause` is called before a command is decided again, with how often others were faster; `turns` are this process's.
     """
 
     log: EventLog
@@ -50,3 +52,5 @@ class World:
     photos: Photos | None = None
     digest_key: bytes = b"play"
     family: Callable[[Act], UUID] = drawn
+    pause: Callable[[int], None] = at_once
+    turns: Turns = field(default_factory=Turns)

@@ -23,10 +23,14 @@ from projections.physical import TableSet, loads
 from projections.storage import ViewStore
 from projections.view import View, empty_rows
 from store.bands import Band, BandReader, Bands
+from store.errors import StoreError
 from store.recorder import RawEvent
 
 BAND_EVENTS = 10_000
 """About how many events a band has: enough to write in bulk, and few enough to hold in memory."""
+
+BESIDE = 50_000
+"""Shorter logs are folded in this process: starting others would take longer."""
 
 _READ_AHEAD = 2
 
@@ -86,6 +90,36 @@ class Loader:
     def read(self, reader: BandReader, band: Band) -> Told:
         """Read a band and load it. Raises PoisonError."""
         return self.load(reader.read(band, self._until))
+
+
+def load_all(
+    source: Log,
+    store: ViewStore,
+    tables: TableSet,
+    until: int,
+    aside: frozenset[int],
+    *,
+    again: Callable[[], Iterable[View]] | None,
+    processes: int | None,
+) -> Iterator[Told]:
+    """Load everything, in `processes` where `again` says how they make the views; by default one for each core."""
+    bands: Bands | None = getattr(source, "bands", None)
+    count = processes or ((os.cpu_count() or 1) if until >= BESIDE else 1)
+    if bands is None or store.again is None or again is None or count == 1:
+        return load_here(source, store, tables, until, aside)
+    names = tuple(view.name for view in tables.views)
+    return load_beside(Work(bands, store.again, again, names, tables.suffix, until, aside), count)
+
+
+def refuse_without_years(source: Log) -> None:
+    """Raise StoreError while years are out of the log: folded without them, the views would lose their cases."""
+    years = [name.removeprefix("event_") for name in source.detached()]
+    if years:
+        msg = (
+            f"the log is without {', '.join(years)}, and views folded afresh would be without the cases that began "
+            f"then: put each back first (shaoxiang years --attach {years[0]}), and take it out again afterwards"
+        )
+        raise StoreError(msg)
 
 
 def load_here(source: Log, store: ViewStore, tables: TableSet, until: int, aside: frozenset[int]) -> Iterator[Told]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, select
 
-from projections.bulk import Work, load_beside, load_here
+from projections.bulk import load_all, refuse_without_years
 from projections.events import Log
 from projections.parking import positions_aside
 from projections.physical import SCRATCH, TableSet
@@ -38,12 +38,15 @@ def check(
     progress: Callable[[int, int], None] | None = None,
     *,
     again: Callable[[], Iterable[View]] | None = None,
-    processes: int = 1,
+    processes: int | None = None,
 ) -> list[Difference]:
     """Fold everything afresh beside the views, and name every row in which the live views differ from it.
 
-    The live views may be folded on meanwhile: what is compared is one state of them.
+    The live views may be folded on meanwhile: what is compared is one state of them. `processes` fold in parallel
+    where `again` says how they make the views; by default one for each core. Raises StoreError while years are out of
+    the log.
     """
+    refuse_without_years(source)
     views = closure(views)
     with store.reading() as live, _scratch(store, views) as (place, tables):
         positions = {each.view: each.position for each in store.positions(live)}
@@ -51,13 +54,8 @@ def check(
         lagging = [
             Difference(f"positions of {view}", (at,), (target,)) for view, at in positions.items() if at < target
         ]
-        told = load_here(source, place, tables, target, aside)
-        bands = getattr(source, "bands", None)
-        if processes > 1 and again is not None and bands is not None and place.again is not None:
-            names = tuple(view.name for view in views)
-            told = load_beside(Work(bands, place.again, again, names, tables.suffix, target, aside), processes)
         folded = 0
-        for each in told:
+        for each in load_all(source, place, tables, target, aside, again=again, processes=processes):
             folded += each.events
             if progress is not None:
                 progress(min(folded, target), target)

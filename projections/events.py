@@ -33,6 +33,9 @@ class Log(Protocol):
     def wait(self, position: int, timeout: float) -> int:
         """Wait, `timeout` seconds at most, until the log has grown beyond `position`."""
 
+    def detached(self) -> Sequence[str]:
+        """The years that were taken out of the log."""
+
 
 Tick = tuple[str, int, int | None, bool, bool, bool]
 """A clock as views look at it: its stage; when it is due and when it turns yellow (microseconds since the epoch);

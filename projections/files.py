@@ -1,51 +1,44 @@
 """Asking for one case: its file, its timeline as of any moment, and what was told to whom about it."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 from uuid import UUID
 
-import orjson
-from sqlalchemy import Connection, Row, Select, or_, select
+from sqlalchemy import Connection, Select, or_, select
 
 from domain.kernel import Kind, case_of
-from projections.case_file import CASE_FILE
-from projections.events import PREFIX
-from projections.history import HISTORY, Stored, told
+from projections.case_file import Part, folded
+from projections.history import HISTORY, Stored, with_what_was_said
 from projections.notices import NOTICES
 from projections.tables import ViewTable
+from store.recorder import RawEvent
+
+__all__ = ["LONGEST", "Log", "Part", "absorbed", "case_file", "evaluation_of", "notices", "part", "timeline"]
 
 LONGEST = 10_000
 """A timeline is not read beyond so many events at once."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """One stream of a case as it stands: `kind` is report, case, whistle, response, evaluation or interview."""
+class Log(Stored, Protocol):
+    """What asking for a case needs of the event log."""
 
-    id: UUID
-    kind: str
-    version: int
-    opened_at: int
-    changed_at: int
-    document: dict[str, Any]
+    def raw_case(self, member: UUID) -> Sequence[RawEvent]:
+        """The stored events of all streams of the case that `member` belongs to, in order."""
+
+    def raw_streams(self, streams: Sequence[UUID]) -> Sequence[RawEvent]:
+        """The stored events of these streams, each stream's in order."""
 
 
-def part(db: Connection, stream: UUID) -> Part | None:
+def part(log: Log, stream: UUID) -> Part | None:
     """One stream as it stands, or None."""
-    found = db.execute(select(CASE_FILE.table).where(CASE_FILE.table.c.id == str(stream))).one_or_none()
-    return None if found is None else _part(found)
+    return next(iter(folded(log.raw_streams([stream]))), None)
 
 
-def case_file(db: Connection, member: UUID) -> list[Part]:
+def case_file(log: Log, member: UUID) -> list[Part]:
     """All streams of the case that `member` belongs to, and the reports that were merged into it, in order of id."""
-    low = str(case_of(member))[:PREFIX]
-    key = CASE_FILE.table.c.id
-    parts = [_part(row) for row in db.execute(select(CASE_FILE.table).where(key >= low, key < low + "~").order_by(key))]
-    merged = [report for each in parts if each.kind == "report" for report in absorbed(each.document)]
-    if merged:
-        query = select(CASE_FILE.table).where(key.in_(merged)).order_by(key)
-        parts.extend(_part(row) for row in db.execute(query))
-    return parts
+    parts = folded(log.raw_case(member))
+    merged = [UUID(report) for each in parts if each.kind == "report" for report in absorbed(each.document)]
+    return [*parts, *folded(log.raw_streams(merged))] if merged else parts
 
 
 def absorbed(report: dict[str, Any]) -> list[str]:
@@ -70,21 +63,15 @@ def evaluation_of(parts: list[Part], response: UUID) -> Part | None:
 def timeline(
     db: Connection, log: Stored, member: UUID, as_of: int | None = None, limit: int = LONGEST
 ) -> list[dict[str, Any]]:
-    """What happened in the case, in order, up to a moment (microseconds) where given: rows of the history.
+    """What happened in the case, in order, up to a moment where given: rows of the history with what the log says.
 
-    Each has the event's `facts` and `rules` besides, [stage, rule, policy, calendar, due] for each clock that it moved,
-    from the log itself. Times are microseconds since the epoch.
+    Times are microseconds since the epoch; see `with_what_was_said`.
     """
     column = HISTORY.table.c
     query = select(HISTORY.table).where(column.case_id == str(case_of(member)))
     if as_of is not None:
         query = query.where(column.at <= as_of)
-    rows = _rows(db, query.order_by(column.position).limit(limit), HISTORY)
-    events = told(log, [row["position"] for row in rows])
-    for row in rows:
-        event = events.get(row["position"])
-        row["rules"], row["facts"] = ([], {}) if event is None else (event.rules, event.facts)
-    return rows
+    return with_what_was_said(log, _rows(db, query.order_by(column.position).limit(limit), HISTORY))
 
 
 def notices(db: Connection, member: UUID | None = None, limit: int = LONGEST) -> list[dict[str, Any]]:
@@ -98,9 +85,3 @@ def notices(db: Connection, member: UUID | None = None, limit: int = LONGEST) ->
 
 def _rows(db: Connection, query: Select[Any], view: ViewTable) -> list[dict[str, Any]]:
     return [dict(zip(view.columns, row, strict=True)) for row in db.execute(query)]
-
-
-def _part(row: Row[Any]) -> Part:
-    values: tuple[Any, ...] = tuple(row)
-    stream, kind, version, opened_at, changed_at, document = values
-    return Part(UUID(stream), kind, version, opened_at, changed_at, orjson.loads(document))

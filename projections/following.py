@@ -1,7 +1,9 @@
 """How far another process's projector has come, for a process that reads the views and folds nothing."""
 
 import threading
+import traceback
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -13,6 +15,8 @@ from store.errors import StoreError
 LOOK_SECONDS = 0.1
 """How often it looks how far the views are."""
 
+log = structlog.get_logger(__name__)
+
 
 class Follower:
     """Looks a few times a second how far the views are; asking for `position` never waits for a store."""
@@ -21,6 +25,7 @@ class Follower:
         self.store, self.source = store, source
         self._moved = threading.Condition()
         self._position = 0
+        self._failing = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="follower", daemon=True)
         self._thread.start()
@@ -34,6 +39,11 @@ class Follower:
     def lag(self) -> int:
         """How many positions the views are behind the log."""
         return max(0, self.source.position() - self._position)
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last look failed for a reason that nobody foresaw."""
+        return self._failing
 
     def wait_for(self, position: int, timeout: float) -> bool:
         """Wait at most `timeout` seconds until the views have reached a position; whether they have."""
@@ -55,9 +65,15 @@ class Follower:
             try:
                 with self.store.reading() as db:
                     position = min(db.execute(select(POSITIONS.c.position)).scalars(), default=0)
+                self._failing = False
             except (SQLAlchemyError, StoreError):
                 # Out of reach, or not made yet: what was seen last stands until the next look.
                 position = self._position
+            except Exception as error:  # noqa: BLE001 - a thread that ends would see nothing any more
+                position = self._position
+                if not self._failing:
+                    log.error("looking at the views failed", frames=traceback.format_exception(error))  # noqa: TRY400
+                self._failing = True
             with self._moved:
                 self._position = position
                 self._moved.notify_all()

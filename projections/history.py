@@ -4,32 +4,29 @@ The rows are an index of the log: what was said, and by which rule, stands in th
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Text
+from sqlalchemy import BigInteger, Boolean, Column, String, Text
 
 from projections import topics
 from projections.events import Event
 from projections.rows import Rows
 from projections.tables import POSITION, Append
-from projections.times import micros_of
+from projections.times import optional_micros
 from projections.view import Handler, View
 from store.recorder import RawEvent
 
 HISTORY = Append(
-    "history_2",
+    "history_3",
     Column("position", POSITION, primary_key=True, autoincrement=False),
     Column("at", BigInteger),
-    Column("occurred_at", BigInteger),
     Column("case_id", String(36)),
     Column("stream", String(36)),
-    Column("version", Integer),
     Column("kind", Text),
     Column("topic", Text),
     Column("actor", String(36)),
     Column("role", Text),
     Column("organisation", Text),
-    Column("command", String(36)),
     Column("imported", Boolean),
     indexes=(("case_id",), ("actor",), ("organisation",)),
 )
@@ -43,11 +40,10 @@ KINDS = {topic: topic.partition(".")[0] for topic in topics.ALL}
 def remember(event: Event, rows: Rows) -> None:
     """Whatever happened is part of the history."""
     meta, topic = event.meta, event.topic
-    kind, occurred = KINDS[topic], meta["occurred_at"]
+    kind = KINDS[topic]
     rows.append(
-        HISTORY, event.position, event.at, None if occurred is None else micros_of(occurred),
-        meta["case_id"] if kind in OUTSIDE else event.case, event.stream, event.version, kind, topic,
-        meta["actor"], meta["role"], meta["organisation"], meta["command_id"], meta["imported"],
+        HISTORY, event.position, event.at, meta["case_id"] if kind in OUTSIDE else event.case, event.stream, kind,
+        topic, meta["actor"], meta["role"], meta["organisation"], meta["imported"],
     )  # fmt: skip
 
 
@@ -55,7 +51,7 @@ HANDLES: dict[str, Handler] = dict.fromkeys(topics.ALL, remember)
 """Nothing is left out of the history."""
 
 VIEW = View(
-    name="history_2",
+    name="history_3",
     question="Who did what, when, and by which rule?",
     tables=(HISTORY,),
     handles=HANDLES,
@@ -71,6 +67,28 @@ class Stored(Protocol):
         ...
 
 
-def told(log: Stored, positions: Sequence[int]) -> dict[int, Event]:
-    """The events of rows of the history, by position. Those that were taken out of the log are not among them."""
-    return {position: Event(raw) for position, raw in log.at(positions).items()}
+SAID_IN_THE_LOG: dict[str, Any] = {"version": None, "occurred_at": None, "command": None, "rules": [], "facts": {}}
+"""What the log adds to a row, as it stands where the event was taken out of the log."""
+
+
+def with_what_was_said(log: Stored, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of the history with what the log says besides.
+
+    That is the stream's version, when it happened where a device reported late (microseconds), the command, `rules`
+    ([stage, rule, policy, calendar, due] for each clock that it moved), and `facts`.
+    """
+    found = log.at([row["position"] for row in rows])
+    return [{**row, **_said(found.get(row["position"]))} for row in rows]
+
+
+def _said(raw: RawEvent | None) -> Mapping[str, Any]:
+    if raw is None:
+        return SAID_IN_THE_LOG
+    event = Event(raw)
+    return {
+        "version": event.version,
+        "occurred_at": optional_micros(event.meta["occurred_at"]),
+        "command": event.meta["command_id"],
+        "rules": event.rules,
+        "facts": event.facts,
+    }

@@ -8,6 +8,7 @@ on.
 
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ from projections.parking import (
     waiting_cases,
 )
 from projections.physical import TableSet
-from projections.rebuilding import Progress, ViewMaker, rebuild
+from projections.rebuilding import Difference, Progress, ViewMaker, check, rebuild
 from projections.storage import ViewStore
 from projections.view import View, closure
 from store.errors import StoreError
@@ -48,6 +49,12 @@ STANDBY_SECONDS = 1.0
 
 ANSWER_SECONDS = 60.0
 """How long somebody who asked the leader to fold parked cases again waits for it."""
+
+STOP_SECONDS = 0.1
+"""How long a projector that waits for news goes on waiting when it is told to stop."""
+
+FAILED_MOST_SECONDS = 30.0
+"""How long to wait at most after a failure that nobody foresaw; the first time a poll's length, then twice as long."""
 
 _TROUBLE = (OperationalError, StoreError, ConnectionError)
 
@@ -96,6 +103,7 @@ class Projector:
         self._asked: list[str] = []
         self._ready = False
         self._leads = False
+        self._failures = 0
         # Where others may lead, what is left over is theirs until this one does.
         store.prepare(self.views, tidy=not store.backend.shared)
         if not store.backend.shared:
@@ -123,6 +131,11 @@ class Projector:
         return self._leads
 
     @property
+    def failing(self) -> bool:
+        """Whether the last turn failed for a reason that nobody foresaw: the views stand still until one goes well."""
+        return self._failures > 0
+
+    @property
     def rows_written(self) -> int:
         """How many rows were written so far, for those who measure."""
         return self._tables.rows_written
@@ -145,13 +158,31 @@ class Projector:
             while not stop.is_set():
                 try:
                     leads = self._leads = self._turn(stop, leads=leads)
+                    self._failures = 0
                 except _TROUBLE as problem:
                     # Out of reach, or its disk is full: nothing is lost, so try again.
                     log.warning("views cannot be written for now", problem=str(getattr(problem, "orig", problem)))
                     stop.wait(self._poll_seconds)
+                except Exception as error:  # noqa: BLE001 - see below
+                    # A thread that ends would leave the views as they are for good, in a process that looks alive.
+                    leads = self._leads = False
+                    self._fail(error)
+                    stop.wait(min(self._poll_seconds * 2 ** min(self._failures - 1, 20), FAILED_MOST_SECONDS))
         finally:
             self._leads = False
             self.store.backend.step_down()
+
+    def _fail(self, error: Exception) -> None:
+        """Note a failure that nobody foresaw, and let another process lead, which may be better off."""
+        self._failures += 1
+        # Local variables stay out of the log, and so do a statement's values, which the error itself would repeat.
+        said = f"{type(error).__name__}: {getattr(error, 'orig', None) or error}"
+        log.error("folding failed", problem=said, times=self._failures, frames=traceback.format_tb(error.__traceback__))
+        try:
+            self._live.forget()
+            self.store.backend.step_down()
+        except Exception as problem:  # noqa: BLE001 - the connection is what is broken, and ends by itself
+            log.warning("the lead cannot be given back", problem=type(problem).__name__)
 
     def _turn(self, stop: threading.Event, *, leads: bool) -> bool:
         """One batch, or one wait; answers whether this process leads."""
@@ -164,8 +195,15 @@ class Projector:
             if self.store.backend.shared:
                 self._get_ready()
         if not self.step():
-            self.source.wait(self._position, self._poll_seconds)
+            self._wait(stop)
         return True
+
+    def _wait(self, stop: threading.Event) -> None:
+        """Wait for news, for a poll's length at most, and not much longer than until told to stop."""
+        until = time.monotonic() + self._poll_seconds
+        while not stop.is_set() and (left := until - time.monotonic()) > 0:
+            if self.source.wait(self._position, min(left, STOP_SECONDS)) > self._position:
+                return
 
     def wait_for(self, position: int, timeout: float) -> bool:
         """Wait at most `timeout` seconds until the views have reached a position; whether they have."""
@@ -203,6 +241,10 @@ class Projector:
         """Fold views afresh beside the live ones and swap them in; answers the position. See `rebuilding`."""
         chosen = self.views if views is None else views
         return rebuild(self.source, self.store, chosen, progress, again=self._again)
+
+    def check(self, progress: Progress | None = None) -> list[Difference]:
+        """Compare the live views with a fresh fold of the log; answers the rows that differ. See `checking`."""
+        return check(self.source, self.store, self.views, progress, again=self._again)
 
     def _narrowed(self, limit: int) -> int:
         """Fold a batch. Where it fails, an ever smaller one, until the event is found that is to blame."""

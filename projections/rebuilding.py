@@ -9,7 +9,6 @@ Cases that are parked stay parked: their events are left out, just as in the liv
 ends the rebuild with PoisonError, and the live views stay as they are.
 """
 
-import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +19,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from projections.bulk import Told, Work, load_beside, load_here
+from projections.bulk import load_all, refuse_without_years
 from projections.checking import MOST_DIFFERENCES, Difference, check
 from projections.events import Log
 from projections.live import Live
@@ -28,15 +27,11 @@ from projections.parking import forget_folded, positions_aside
 from projections.physical import SHADOW, TableSet
 from projections.storage import ViewStore
 from projections.view import View, closure
-from store.bands import Bands
 
 __all__ = ["MOST_DIFFERENCES", "Difference", "Rebuild", "check", "rebuild"]
 
 CHUNK = 5_000
 """How many events that came in meanwhile are folded in one transaction."""
-
-BESIDE = 50_000
-"""Shorter logs are folded in this process: starting others would take longer."""
 
 SWAPS = 20
 """How often the swap is tried. Each time it waits a moment for those who are reading."""
@@ -97,8 +92,9 @@ class Rebuild:
         """Fold, and swap; answers the position reached.
 
         Raises PoisonError, and changes nothing, where an event cannot be folded; RuntimeError where the same views are
-        being rebuilt already.
+        being rebuilt already; StoreError while years are out of the log.
         """
+        refuse_without_years(self._source)
         with self._store.backend.rebuilding(), self._shadows():
             with self._timed("bulk"):
                 self._bulk()
@@ -128,21 +124,20 @@ class Rebuild:
             raise
 
     def _bulk(self) -> None:
-        for told in self._loaded():
+        for told in load_all(
+            self._source,
+            self._store,
+            self._tables,
+            self._position,
+            self._left_out,
+            again=self._again,
+            processes=self._processes,
+        ):
             self._events += told.events
             self._rows += told.rows
             self._peaks[told.process] = max(told.peak_bytes, self._peaks.get(told.process, 0))
             if self._progress is not None:
                 self._progress(min(self._events, self._position), self._position)
-
-    def _loaded(self) -> Iterator[Told]:
-        bands: Bands | None = getattr(self._source, "bands", None)
-        count = self._processes or ((os.cpu_count() or 1) if self._position >= BESIDE else 1)
-        if bands is None or self._store.again is None or self._again is None or count == 1:
-            return load_here(self._source, self._store, self._tables, self._position, self._left_out)
-        names = tuple(view.name for view in self._views)
-        work = Work(bands, self._store.again, self._again, names, SHADOW, self._position, self._left_out)
-        return load_beside(work, count)
 
     def _catch_up(self) -> None:
         """Fold what came in meanwhile, until there is little left."""

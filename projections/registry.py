@@ -2,7 +2,6 @@
 
 from projections import (
     board,
-    case_file,
     commendations,
     due,
     history,
@@ -21,7 +20,6 @@ def views(timing: Timing) -> tuple[View, ...]:
     return (
         board.VIEW,
         inbox.VIEW,
-        case_file.VIEW,
         due.VIEW,
         reminders.VIEW,
         commendations.VIEW,

@@ -116,7 +116,7 @@ def _write(file: Path, head: Head, snapshot: Snapshot, settings: Settings, progr
 
 def _folder_rows(part: str, settings: Settings) -> Iterator[Row]:
     if part == "imports":
-        for path in sorted(settings.imports.glob("*.json")):
+        for path in sorted(settings.imports.glob("[!.]*.json")):
             yield path.name, path.read_bytes()
     else:
         for path in photo_files(settings.photo_folder):

@@ -167,12 +167,10 @@ def rebuild(
 @app.command()
 def check(directory: Dir = None, as_json: Json = False) -> None:
     """Prove that the live views equal a fresh fold of the log; exits 1 and names rows where they do not."""
-    from projections.checking import check as compare  # noqa: PLC0415 - only this command needs it
-
     with _open(settings_of(directory)) as (premises, _), progress_of("comparing") as progress:
         house = premises.house
         house.catch_up()
-        found = compare(house.log, house.views, house.projector.views, progress)
+        found = house.projector.check(progress)
         parked = house.projector.parked()
         position = house.log.position()
     clean = not found and not parked

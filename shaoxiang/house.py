@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from desk.contention import patiently
 from desk.unit import KINDS
 from domain.policy.rules import Rules
 from domain.registry.organisations import City
@@ -93,6 +94,7 @@ def open_premises(
             batch=settings.fold_batch,
             poll_seconds=settings.poll_every.total_seconds(),
             folds=folds,
+            pause=patiently,
         )
         stack.callback(house.close)
         yield Premises(settings, house, vault, photos, tokens)
@@ -118,6 +120,7 @@ def open_house(
             batch=settings.fold_batch,
             poll_seconds=settings.poll_every.total_seconds(),
             folds=folds,
+            pause=patiently,
             timers=timers,
         )
         stack.callback(house.close)

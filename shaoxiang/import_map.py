@@ -18,6 +18,7 @@ from domain.errors import Ambiguous, Invalid, Unknown
 from domain.policy.catalogue import Item
 from domain.policy.deadlines import Urgency
 from domain.registry.organisations import City, Division, Organisation, OrganisationKind
+from shaoxiang.backup import write_file
 from shaoxiang.resources import read_json
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,49}$")]
@@ -152,13 +153,13 @@ def read_map(path: Path) -> ImportMap:
 
 def keep(mapping: ImportMap, folder: Path) -> None:
     """Keep a mapping beside the store; keeping it again replaces it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{mapping.name}.json").write_text(mapping.model_dump_json(indent=1, exclude_none=True), encoding="utf-8")
+    # Whole or not at all: every process reads it when it starts.
+    write_file(folder / f"{mapping.name}.json", mapping.model_dump_json(indent=1, exclude_none=True).encode())
 
 
 def city_with_kept(city: City, folder: Path) -> City:
     """The city with what the kept mappings bring along; the city itself where none was kept. Raises as `read_map`."""
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(folder.glob("[!.]*.json")):
         city = read_map(path).joined_to(city)
     return city
 

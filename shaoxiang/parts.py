@@ -8,6 +8,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from desk.contention import at_once
 from desk.desk import Desk
 from desk.unit import KINDS
 from desk.world import Photos, Vault, World
@@ -137,9 +138,12 @@ def assemble(
     settle: timedelta = timedelta(seconds=1),
     folds: bool = True,
     timers: Timers | None = None,
+    pause: Callable[[int], None] = at_once,
 ) -> House:
     """Put a house together on a log and a views' database; where it does not fold it follows who does."""
-    world = World(log=log, rules=rules, city=city, now=now, vault=vault, photos=photos, digest_key=digest_key)
+    world = World(
+        log=log, rules=rules, city=city, now=now, vault=vault, photos=photos, digest_key=digest_key, pause=pause
+    )
     desk = Desk(world)
     following: Projector | Follower
     if folds:

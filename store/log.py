@@ -188,6 +188,14 @@ class EventLog:
             found[recorded.event.originator_id].append(recorded)
         return found
 
+    def raw_case(self, member: UUID) -> list[RawEvent]:
+        """As `case`, but as the stored bytes."""
+        return self._recorder.case(member.bytes[:12])
+
+    def raw_streams(self, stream_ids: Sequence[UUID]) -> list[RawEvent]:
+        """As `streams`, but as the stored bytes, one stream after the other."""
+        return list(self._recorder.streams(stream_ids))
+
     def case(self, member: UUID) -> list[Recorded]:
         """All events of all streams of the case that `member` belongs to, in order of position. Raises as `load`."""
         return [self._recorded(row) for row in self._recorder.case(member.bytes[:12])]

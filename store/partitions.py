@@ -23,6 +23,8 @@ _LOCK_SECONDS = 5
 class Partition(NamedTuple):
     """A part of the log: a year ("2023"), or what lies "before" or "beyond" all years, whose ids tell no time.
 
+    "ahead" is what lies in years that are not made yet, by chance as well.
+
     `first` and `last` are the positions of its first and last event, 0 for none. For one that is not attached they
     and the count are those of when it was taken out.
     """

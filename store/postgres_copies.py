@@ -66,6 +66,9 @@ class PostgresSnapshot:
                 for schema in (LOG, VAULT, ACCESS):
                     require(self._connection, schema)
                 self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                # Before the moment is fixed, which the first question does: else a year that is being taken out now
+                # would be gone already, and nobody would say so.
+                self._connection.execute("LOCK TABLE log.event IN ACCESS SHARE MODE")
                 row = self._connection.execute("SELECT COALESCE(max(position), 0) FROM log.event").fetchone()
                 years = self._connection.execute("SELECT name FROM log.detached ORDER BY name").fetchall()
         except BaseException:

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from uuid import UUID
 
-from psycopg import sql
+from psycopg import errors, sql
 
-from store.append_sql import APPEND
+from store.append_sql import APPEND, LOCK
 from store.connecting import Connection, connect, told
-from store.errors import NewerStore, NotMigrated
+from store.errors import NewerStore, NotMigrated, StoreError
 from store.migrations import Schema
 
 FIRST_YEAR = 2020
@@ -126,7 +126,7 @@ def migrate(
 
     `role`, where given, is granted what the running processes need. Years of the log are made ahead of the aware
     moment `at`. Doing it again does nothing more. Several processes may do it at once: they take turns. Raises
-    NewerStore, StoreAway or StoreFull.
+    NewerStore, StoreAway or StoreFull, or StoreError while somebody reads the log for long and years are to be made.
     """
     done = []
     with connect(url) as connection, told():
@@ -154,9 +154,10 @@ def require(connection: Connection, schema: Schema) -> None:
 
 
 def ensure_years(connection: Connection, last: int) -> None:
-    """Make sure that each year up to `last` has its partition, and that there is one for ids before all years.
+    """Make sure that each year up to `last` has its partition, and that every other id has one as well.
 
-    Ids that are not ordered by time lie outside the years, before or after, and there is one partition for each.
+    Ids that are not ordered by time lie anywhere: before the years, beyond them, or ahead of those that are made yet.
+    Raises StoreError while somebody reads the log for long.
     """
     # A year that was detached stays detached, also when its table was carried away.
     have = {
@@ -166,17 +167,43 @@ def ensure_years(connection: Connection, last: int) -> None:
             "UNION SELECT name FROM log.detached"
         )
     }
+    made = [year for year in range(FIRST_YEAR, _LAST_YEAR) if f"event_{year}" in have]
+    end = min(max(last, *made, FIRST_YEAR) + 1, _LAST_YEAR)
+    years = [year for year in range(FIRST_YEAR, end) if year not in made]
+    if not years and (end == _LAST_YEAR or "event_ahead" in have):
+        return
+    try:
+        connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(f"{_LOCK_SECONDS}s")))
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        _make_years(connection, have, years, end)
+    except errors.LockNotAvailable as problem:
+        msg = f"the log was not free for {_LOCK_SECONDS} s, as while a view is rebuilt or a backup made: migrate later"
+        raise StoreError(msg) from problem
+
+
+def _make_years(connection: Connection, have: set[str], years: Iterable[int], end: int) -> None:
+    """Make these years, and what lies around them; `end` is the first year that is not made."""
+    if "event_ahead" in have:
+        # The new years are cut out of it, so what lies in it by chance has to be put in its place anew.
+        connection.execute("ALTER TABLE log.event DETACH PARTITION log.event_ahead")
+        connection.execute("ALTER TABLE log.event_ahead RENAME TO event_to_place")
     wanted = [("event_before", "MINVALUE", bound(FIRST_YEAR)), ("event_beyond", bound(_LAST_YEAR), "MAXVALUE")]
-    wanted += [(f"event_{year}", bound(year), bound(year + 1)) for year in range(FIRST_YEAR, min(last + 1, _LAST_YEAR))]
+    wanted = [each for each in wanted if each[0] not in have]
+    wanted += [(f"event_{year}", bound(year), bound(year + 1)) for year in years]
+    if end < _LAST_YEAR:
+        wanted.append(("event_ahead", bound(end), bound(_LAST_YEAR)))
     for name, lower, upper in wanted:
-        if name not in have:
-            connection.execute(
-                sql.SQL("CREATE TABLE log.{} PARTITION OF log.event FOR VALUES FROM ({}) TO ({})").format(
-                    sql.Identifier(name), sql.SQL(lower), sql.SQL(upper)
-                )
+        connection.execute(
+            sql.SQL("CREATE TABLE log.{} PARTITION OF log.event FOR VALUES FROM ({}) TO ({})").format(
+                sql.Identifier(name), sql.SQL(lower), sql.SQL(upper)
             )
+        )
+    if "event_ahead" in have:
+        connection.execute("INSERT INTO log.event SELECT * FROM log.event_to_place")
+        connection.execute("DROP TABLE log.event_to_place")
 
 
+_LOCK_SECONDS = 5
 _LAST_YEAR = 2100
 _MILLISECONDS_SHIFT = 80
 

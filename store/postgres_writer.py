@@ -91,6 +91,10 @@ class Writer:
                     return
                 doubted = True
                 time.sleep(_PAUSE_SECONDS)
+            except BaseException:
+                # Ctrl-C, in the middle of an answer perhaps: the next one needs a connection in order.
+                self.close()
+                raise
 
     def _attempt(self, rest: dict[int, Unit], answers: dict[int, Answer], *, doubted: bool) -> None:
         """Try once to answer the rest, of which nothing is left then. In doubt, what is there already is found."""

@@ -21,7 +21,7 @@ from domain.policy.deadlines import Clock, Stage
 from domain.policy.explain import Segment, explain
 from projections import files
 from projections.history import HISTORY
-from projections.times import micros
+from projections.times import micros, moment
 
 __all__ = ["router"]
 
@@ -74,7 +74,7 @@ class Happening(BaseModel):
     position: int
     topic: str
     stream: UUID
-    version: int
+    version: int | None
 
 
 class Timeline(BaseModel):
@@ -179,7 +179,9 @@ def _single(deps: Deps, who: Reader, response: Response, target: UUID, kind: str
 
 def _parts(deps: Deps, db: Connection, reader: Sight, member: UUID) -> list[Part]:
     """Every stream of the case that the reader may see, as it is shown; a merged report goes with the case."""
-    found = files.case_file(db, member)
+    found = files.case_file(deps.log, member)
+    if all(part.id != member for part in found):
+        raise Unknown(f"There is no {member}.", id=str(member))
     own = {str(part.id) for part in found if case_of(part.id) == case_of(member)}
     visible = seen(db, reader, own)
     return [_part(deps, reader, part) for part in found if str(part.id) in visible or str(part.id) not in own]
@@ -197,7 +199,8 @@ def _part(deps: Deps, reader: Sight, part: files.Part) -> Part:
 
 
 def _happening(row: dict[str, Any], reader: Sight) -> Happening:
-    found = shown(HISTORY, row)
+    found = shown(HISTORY, row) | {"version": row["version"], "command": row["command"]}
+    found["occurred_at"] = None if row["occurred_at"] is None else moment(row["occurred_at"])
     facts = dict(row["facts"])
     for field in IDENTITIES:
         facts.pop(field, None)

@@ -69,11 +69,17 @@ async def health() -> Health:
 
 @router.get("/ready", operation_id="ready", summary="Whether it can take requests", responses=declared(500, 503))
 def ready(deps: Parts) -> Readiness:
-    """The positions of log and views. 503 while the views are too far behind; parked cases keep nobody waiting."""
+    """The positions of log and views. 503 while the views are too far behind, or stand still after a failure.
+
+    Parked cases keep nobody waiting.
+    """
     log, views = deps.log.position(), deps.projector.position
     lag = max(0, log - views)
     if lag > deps.limits.ready_lag_events:
         detail = f"The views are {lag} events behind the log and catching up; try again shortly."
+        raise ApiProblem(503, detail, "NOT_READY", Retry_After="5")
+    if deps.projector.failing:
+        detail = "The views stand still after a failure that the log tells of; it is tried again by and by."
         raise ApiProblem(503, detail, "NOT_READY", Retry_After="5")
     parked = len(deps.projector.parked())
     return Readiness(status="ready", log_position=log, view_position=views, lag_events=lag, parked=parked)

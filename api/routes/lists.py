@@ -4,6 +4,7 @@ Each is a row of `LISTS`; one function makes the endpoint from it.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -23,11 +24,12 @@ from domain.errors import NotPermitted
 from projections.board import BOARD
 from projections.commendations import COMMENDATIONS
 from projections.due import DUE
-from projections.history import HISTORY, told
+from projections.history import HISTORY, with_what_was_said
 from projections.inbox import INBOX
 from projections.interviews import INTERVIEWS
 from projections.notices import NOTICES
 from projections.reminders import REMINDERS
+from projections.times import moment
 
 __all__ = ["LISTS", "router"]
 
@@ -42,10 +44,20 @@ def must_see_history(deps: Deps, actor: Actor) -> Sight:
     return must_see_cases(deps, actor)
 
 
-def by_rules(deps: Deps, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of the history with the rules by which things happened, which stand in the log."""
-    events = told(deps.log, [row["position"] for row in rows])
-    return [row | {"rules": events[row["position"]].rules if row["position"] in events else []} for row in rows]
+SAID: dict[str, Any] = {
+    "version": (int | None, None),
+    "occurred_at": (datetime | None, None),
+    "command": (str | None, None),
+    "rules": (Any | None, None),
+}
+"""What the log adds to a row of the history."""
+
+
+def as_said(deps: Deps, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of the history with what stands in the log; what was said in so many words is for the case's timeline."""
+    told = with_what_was_said(deps.log, rows)
+    moments = ({**row, "occurred_at": row["occurred_at"] and moment(row["occurred_at"])} for row in told)
+    return [{name: value for name, value in row.items() if name != "facts"} for row in moments]
 
 
 class Row(NamedTuple):
@@ -83,7 +95,7 @@ LISTS = (
         must_see_outcomes),
     Row("/history", "history", "Who did what, when, and by which rule", Listing(
         HISTORY, ("case_id", "stream", "actor", "organisation", "role", "kind", "topic", "imported"),
-        ("position", "-position"), timed="at"), must_see_history, by_rules),
+        ("position", "-position"), timed="at"), must_see_history, as_said),
 )  # fmt: skip
 """Path, name, summary, listing, and whose role may read it; the scope then says which rows."""
 
@@ -140,8 +152,8 @@ def _endpoint(row: Row) -> Callable[..., Any]:
 
 def _model(row: Row) -> type[BaseModel]:
     item: Any = model_of(f"{row.name.capitalize()}Row", row.listing.table, row.listing.hides)
-    if row.adds is by_rules:
-        item = create_model(item.__name__, __base__=item, rules=(Any | None, None))
+    if row.adds is as_said:
+        item = create_model(item.__name__, __base__=item, **SAID)
     return create_model(f"{row.name.capitalize()}Page", items=(list[item], ...), next=(str | None, None))
 
 

@@ -171,13 +171,12 @@ def make_case(unit: Unit, report: Report, item_name: str, urgency: str, *, backf
 def draw_number(unit: Unit, division: str) -> str:
     """The next case number of a district and day, such as 船营221214-003: short enough to say aloud.
 
-    The number is drawn when the command is decided and taken when it is saved; whoever loses the race draws again.
+    It is drawn when the command is decided and taken when it is saved; whoever loses to another process draws again.
     """
     district = unit.city.district_of(division)
     day = unit.keeper().calendar_day(unit.act.at)
     name = f"{district}/{day.isoformat()}"
-    drawn = unit.world.log.counter(name)
-    unit.counters[name] = drawn
+    drawn = unit.draw(name)
     return f"{unit.city.short_name(district)}{day:%y%m%d}-{drawn + 1:03d}"
 
 

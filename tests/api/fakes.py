@@ -84,6 +84,7 @@ class FakeProjector:
     def __init__(self, log: FakeLog) -> None:
         self._log = log
         self.put_aside: list[str] = []
+        self.failing = False
 
     @property
     def position(self) -> int:

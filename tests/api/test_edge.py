@@ -122,6 +122,15 @@ def test_it_is_not_ready_while_the_views_are_far_behind() -> None:
     assert (reply.status_code, reply.json()["code"]) == (503, "NOT_READY")
 
 
+def test_it_is_not_ready_while_the_views_stand_still_after_a_failure() -> None:
+    log = FakeLog()
+    views = FakeProjector(log)
+    views.failing = True
+    reply = client_of(edge(log=log, projector=views)).get("/ready")
+    assert (reply.status_code, reply.json()["code"]) == (503, "NOT_READY")
+    assert "stand still" in reply.json()["detail"]
+
+
 def test_commands_and_latencies_are_counted() -> None:
     client = client_of(edge(), client=("127.0.0.1", 5000))
     client.post(SIGN, headers=sending())

@@ -12,6 +12,8 @@ from desk.actors import Actor, Role
 from shaoxiang.backup import PHOTOS, back_up
 from shaoxiang.clock import VirtualClock
 from shaoxiang.house import open_log
+from shaoxiang.import_map import city_with_kept
+from shaoxiang.resources import load_city
 from store.archive import PARTS
 from store.errors import Damaged, StoreError, StoreMissing
 from tests.backup import kit
@@ -139,6 +141,16 @@ def test_an_older_unfinished_backup_is_tidied_away(original: Original, tmp_path:
     (tmp_path / ".unfinished").write_bytes(b"half")
     taken = back_up(original.settings, tmp_path, lambda: LATER)
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [taken.file.name]
+
+
+def test_what_is_only_being_written_beside_the_kept_mappings_is_none_yet(
+    empty_store: EmptyStore, tmp_path: Path
+) -> None:
+    settings = empty_store()
+    settings.imports.mkdir(parents=True, exist_ok=True)
+    (settings.imports / ".new-nyc-311.json").write_bytes(b"{half")
+    assert kit.rows_of(back_up(settings, tmp_path, lambda: LATER).file)["imports"] == []
+    assert city_with_kept(load_city(), settings.imports) == load_city()
 
 
 def test_the_log_knows_who_the_persons_in_it_are(original: Original) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from shaoxiang.clock import VirtualClock
 from shaoxiang.house import Premises, migrate_all, open_premises
@@ -31,6 +32,15 @@ def premises(tmp_path: Path, clock: VirtualClock) -> Iterator[Premises]:
     migrate_all(settings)
     with open_premises(settings, clock.now) as opened:
         yield opened
+
+
+@pytest.fixture
+def shared_town(database: str, tmp_path: Path, clock: VirtualClock) -> Iterator[Town]:
+    """A town on PostgreSQL, which other processes may share; nobody folds its views."""
+    settings = Settings(dir=tmp_path / "shared", database=SecretStr(database))
+    migrate_all(settings)
+    with open_premises(settings, clock.now, folds=False) as opened:
+        yield Town(opened.house, clock)
 
 
 @pytest.fixture

@@ -1,8 +1,12 @@
 """Case numbers are sequential per district and day, without gaps, however many file at once."""
 
 import threading
+from typing import Any
 from uuid import UUID
 
+import pytest
+
+from store.errors import Conflict
 from tests.desk.town import SIGN_BOARD, Town
 
 FILERS, CASES_EACH = 4, 5
@@ -43,8 +47,23 @@ def test_what_is_refused_takes_no_number(town: Town) -> None:
     assert number_of(town, town.filed()) == "船营221214-002"
 
 
-def test_filing_at_once_leaves_no_gap_and_no_double(solid_town: Town) -> None:
-    town, cases = solid_town, []
+@pytest.mark.parametrize("kind", ["solid_town", "shared_town"])
+def test_filing_at_once_leaves_no_gap_and_no_double_and_nobody_loses_a_race(
+    kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town: Town = request.getfixturevalue(kind)
+    cases: list[UUID] = []
+    lost: list[Conflict] = []
+    save = town.log.save
+
+    def watched(*arguments: Any) -> Any:
+        try:
+            return save(*arguments)
+        except Conflict as conflict:
+            lost.append(conflict)
+            raise
+
+    monkeypatch.setattr(town.log, "save", watched)
     reports = [[town.reported() for _ in range(CASES_EACH)] for _ in range(FILERS)]
 
     def file(own: list[UUID]) -> None:
@@ -59,3 +78,17 @@ def test_filing_at_once_leaves_no_gap_and_no_double(solid_town: Town) -> None:
         thread.join(30)
     numbers = sorted(number_of(town, case) for case in cases)
     assert numbers == [f"船营221214-{n:03d}" for n in range(1, FILERS * CASES_EACH + 1)]
+    assert lost == [], "those of one process wait for each other"
+
+
+def test_whoever_is_overtaken_from_another_process_draws_again(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = town.reported()
+    save = town.log.save
+
+    def overtaken(*arguments: Any) -> Any:
+        monkeypatch.setattr(town.log, "save", save)
+        save([], {}, None, {"220204/2022-12-14": 0})
+        return save(*arguments)
+
+    monkeypatch.setattr(town.log, "save", overtaken)
+    assert number_of(town, town.filed(report=first)) == "船营221214-002"

@@ -2,11 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from desk import contention
+from desk.desk import Desk
 from desk.errors import Busy, StaleVersion
 from domain.errors import LeadNotLast, NotPermitted, Refusal, WrongState
 from store.errors import Conflict
@@ -114,6 +117,38 @@ def test_a_command_that_is_overtaken_again_and_again_gives_up_and_says_so(
     with pytest.raises(Busy, match="ask again with the same id"):
         town.do("market", "sign", response)
     assert len(tries) == 20
+
+
+def test_whoever_loses_again_and_again_lets_others_go_first_before_each_try(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    response = town.whistled()[0]
+    pauses: list[int] = []
+    desk = Desk(replace(town.house.world, pause=pauses.append))
+    save = town.log.save
+
+    def too_late(*arguments: Any) -> Any:
+        if len(pauses) == 3:
+            return save(*arguments)
+        raise Conflict("somebody else was faster")
+
+    monkeypatch.setattr(town.log, "save", too_late)
+    assert desk.do("sign", response, {}, town.actor("market"), command_id=uuid4(), at=town.clock.now())
+    assert pauses == [1, 2, 3]
+
+
+def test_the_pause_is_none_at_first_then_grows_and_is_never_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(contention.time, "sleep", slept.append)
+    contention.patiently(1)
+    assert slept == []
+    for lost in (2, 5, 20):
+        slept.clear()
+        for _ in range(200):
+            contention.patiently(lost)
+        most = min(contention.FIRST_SECONDS * 2 ** (lost - 2), contention.MOST_SECONDS)
+        assert most / 2 < max(slept) <= most
+        assert len(set(slept)) > 100
 
 
 # Truly at once.

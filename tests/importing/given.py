@@ -7,7 +7,7 @@ from typing import Any
 
 import xlsxwriter
 
-from projections.case_file import CASE_FILE
+from projections.case_file import folded
 from shaoxiang.import_map import ImportMap
 from shaoxiang.importing import ImportResult, import_file
 from shaoxiang.parts import House
@@ -55,9 +55,5 @@ def run(house: House, path: Path, mapping: ImportMap) -> tuple[ImportResult, lis
 
 def documents(house: House, kind: str) -> list[dict[str, Any]]:
     """What the case files say of all streams of a kind, oldest first."""
-    import orjson
-
-    column = CASE_FILE.table.c
-    with house.views.reading() as db:
-        rows = db.execute(CASE_FILE.table.select().where(column.kind == kind).order_by(column.id)).mappings()
-        return [{**orjson.loads(each["document"]), "id": each["id"]} for each in rows]
+    parts = folded(house.log.raw(0, 1_000_000))
+    return [{**each.document, "id": str(each.id)} for each in parts if each.kind == kind]

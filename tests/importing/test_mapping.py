@@ -121,6 +121,21 @@ def test_a_kept_mapping_teaches_the_city_its_organisations(nyc: ImportMap, tmp_p
     assert read_map(folder / "nyc-311.json") == nyc
 
 
+def test_a_mapping_that_could_not_be_kept_leaves_the_older_one_whole(
+    nyc: ImportMap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(nyc, tmp_path)
+
+    def cut_short(*_: object) -> None:
+        raise OSError("the machine went down")
+
+    monkeypatch.setattr("os.fsync", cut_short)
+    with pytest.raises(OSError, match="went down"):
+        keep(nyc.model_copy(update={"note": "something else"}), tmp_path)
+    assert read_map(tmp_path / "nyc-311.json") == nyc
+    assert city_with_kept(load_city(), tmp_path).division("360047").name == "Brooklyn"
+
+
 def test_an_import_keeps_its_mapping(house: House, nyc: ImportMap, tmp_path: Path) -> None:
     import_file(house, write_csv(tmp_path / "one.csv", [row()]), nyc, keep_in=tmp_path / "imports")
     assert [path.name for path in (tmp_path / "imports").iterdir()] == ["nyc-311.json"]

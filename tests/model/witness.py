@@ -4,12 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import orjson
 from sqlalchemy import select
 
 from domain.dispatch.interview import Interview as RealInterview
 from domain.kernel import CaseAggregate
-from projections.case_file import CASE_FILE
+from projections.case_file import Part, folded
 from projections.due import DUE
 from projections.times import micros
 from shaoxiang.parts import House
@@ -106,21 +105,21 @@ class Witness:
         self.house.projector.catch_up()
         assert self.house.projector.parked() == []
         with self.house.views.reading() as db:
-            files = {UUID(row.id): row for row in db.execute(select(CASE_FILE.table))}
             dues = {(UUID(row.stream), row.kind): row.fire_at for row in db.execute(select(DUE.table))}
+        files = {part.id: part for part in folded(self.house.log.raw(0, 1_000_000))}
         for thing in self.model.things():
             assert thing.id is not None
             self._as_in_the_views(thing, files[thing.id], dues)
 
-    def _as_in_the_views(self, thing: Thing, row: Any, dues: dict[tuple[UUID, str], int]) -> None:
+    def _as_in_the_views(self, thing: Thing, part: Part, dues: dict[tuple[UUID, str], int]) -> None:
         assert thing.id is not None
         real = self.things[thing.id]
-        document = orjson.loads(row.document) if isinstance(row.document, str | bytes) else row.document
+        document = part.document
         state = thing.state  # type: ignore[attr-defined]
         if isinstance(thing, Case) and thing.suspended and thing.under_way:
             assert document["suspended"]
             state = "reopened" if thing.reopened else thing.way
-        assert (row.version, document["state"]) == (real.version, state), f"{type(thing).__name__} {thing.id}"
+        assert (part.version, document["state"]) == (real.version, state), f"{type(thing).__name__} {thing.id}"
         for stage, watch in thing.watches.items():
             shown = dues.get((thing.id, stage))
             wanted = micros(watch.due) if watch.running and watch.due and stage != "return" else None

@@ -310,8 +310,7 @@ class TestOutcomes:
 
 class TestCaseFile:
     def test_holds_every_part_of_the_case_as_it_stands(self, story: Story) -> None:
-        with folded(story.whole()).store.reading() as db:
-            parts = {each.id: each for each in case_file(db, story.case)}
+        parts = {each.id: each for each in case_file(MemoryLog(list(story.whole())), story.case)}
         assert parts[story.report].document["state"] == "filed"
         assert parts[story.case].document["state"] == "closed"
         assert parts[story.response()].document["state"] == "verified"
@@ -319,9 +318,8 @@ class TestCaseFile:
         assert {each.id: each.version for each in parts.values()} == story.versions
 
     def test_finds_the_evaluation_of_a_response(self, story: Story) -> None:
-        with folded(story.whole()).store.reading() as db:
-            parts = case_file(db, story.case)
-            found = evaluation_of(parts, story.response())
+        parts = case_file(MemoryLog(list(story.whole())), story.case)
+        found = evaluation_of(parts, story.response())
         assert found is not None
         assert found.document["response"] == str(story.response())
 
@@ -343,8 +341,7 @@ class TestCaseFile:
         assert said["exempt"] == ["not_recorded"]
 
     def document(self, told: list[Fact], stream: UUID) -> dict[str, Any]:
-        with folded(told).store.reading() as db:
-            found = part(db, stream)
+        found = part(MemoryLog(told), stream)
         assert found is not None
         return found.document
 
@@ -353,8 +350,7 @@ class TestCaseFile:
         told = [*story.reported(), *other.reported()]
         told.append(other.fact(reports.ReportMerged, other.report, into=story.report, distance_m=5.0))
         told.append(story.fact(reports.ReportAbsorbed, story.report, report=other.report))
-        with folded(told).store.reading() as db:
-            assert [each.id for each in case_file(db, story.case)] == [story.report, other.report]
+        assert [each.id for each in case_file(MemoryLog(told), story.case)] == [story.report, other.report]
 
     def test_a_report_that_left_again_is_not_among_them(self) -> None:
         assert absorbed({"absorbed": ["a", "b"], "detached": ["a"]}) == ["b"]
@@ -363,15 +359,13 @@ class TestCaseFile:
         assert absorbed({"absorbed": ["a", "b", "a"], "detached": ["a"]}) == ["a", "b"]
 
     def test_keeps_the_clocks_with_all_that_moved_them(self, story: Story, called: list[Fact]) -> None:
-        with folded(called).store.reading() as db:
-            found = part(db, story.response())
+        found = part(MemoryLog(called), story.response())
         assert found is not None
         clock = Clock.model_validate(found.document["clocks"]["disposal"])
         assert clock == moved(story, story.response(), Stage.DISPOSAL)
 
     def test_a_stream_that_is_not_there_is_nothing(self, called: list[Fact]) -> None:
-        with folded(called).store.reading() as db:
-            assert part(db, UUID(int=1)) is None
+        assert part(MemoryLog(called), UUID(int=1)) is None
 
 
 class TestHistory:

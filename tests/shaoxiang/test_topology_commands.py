@@ -90,6 +90,24 @@ def test_a_year_that_is_not_over_stays(store: Settings) -> None:
     assert f"the year {year} is not over" in shaoxiang("years", "--detach", year).complaint
 
 
+def test_while_a_year_is_out_nothing_is_folded_afresh_and_it_is_said_what_to_do(store: Settings) -> None:
+    with open_log(store) as log:
+        for year in (2021, 2026):
+            began = datetime(year, 6, 1, tzinfo=UTC)
+            log.append(list(interleaved(40, seed=year, open_cases=4, start=began)))
+    before = shaoxiang("check", "--json").document
+    assert before["clean"]
+    assert shaoxiang("years", "--detach", 2021).code == 0
+    for command in ("check", "rebuild"):
+        ran = shaoxiang(command)
+        assert ran.code == 2
+        assert "the log is without 2021" in ran.complaint
+        assert "shaoxiang years --attach 2021" in ran.complaint
+    assert shaoxiang("years", "--attach", 2021).code == 0
+    assert shaoxiang("rebuild").code == 0
+    assert shaoxiang("check", "--json").document == before
+
+
 def test_a_scenario_played_into_the_database_gives_what_it_gives_in_memory(database: str, tmp_path: Path) -> None:
     [file] = [path for path in scenario_files() if path.name.startswith("02_")]
     played = [sys.executable, "-m", "shaoxiang.cli", "play", str(file), "--json"]

@@ -1,6 +1,8 @@
 """Old years are taken out of the log and put back, and nobody who reads the rest notices."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -11,8 +13,9 @@ from domain.kernel import FAMILY_VERSION, Kind, child, new_family
 from store.errors import PartitionRefused, StoreError
 from store.log import EventLog
 from store.partitions import Partition, attach, detach, partitions
+from store.postgres_copies import PostgresSnapshot
 from store.postgres_schema import YEARS_AHEAD, migrate
-from tests.store.aggregates import KINDS, NOON, Colour, Lamp, a_lamp
+from tests.store.aggregates import KINDS, NOON, Colour, Lamp, a_bell, a_lamp
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 
@@ -48,6 +51,45 @@ def test_there_are_years_far_ahead_and_migrating_later_makes_more(url: str) -> N
     assert str(NOON.year + YEARS_AHEAD + 4) in names
     migrate(url, NOW.replace(year=2050))
     assert {each.name for each in partitions(url)} - names >= {"2060", "2065"}
+
+
+def test_a_stream_whose_id_tells_no_time_has_its_place_wherever_it_falls(url: str, log: EventLog) -> None:
+    bells = [a_bell(UUID(int=(number << 121) | 5 << 76 | 2 << 62)) for number in range(128)]
+    far = [new_family(datetime(year, 7, 1, tzinfo=UTC)) for year in (1971, 2019, 2020, 2045, 2060, 2099, 2100, 2500)]
+    bells += [a_bell(UUID(int=each.int & ~(0xF << 76) | 5 << 76)) for each in far]
+    log.save(bells)
+    before = log.events(0, 1000)
+    assert len(before) == len(bells)
+    for year in (2050, 2084, 2050):
+        migrate(url, NOW.replace(year=year))
+        assert log.events(0, 1000) == before
+        log.save([a_bell(UUID(int=far[4].int & ~(0xF << 76) | 5 << 76 | year))]) if year != 2050 else None
+        before = log.events(0, 1000)
+    names = [each.name for each in partitions(url)]
+    assert (names[0], names[-2:]) == ("before", ["2099", "beyond"])
+
+
+def test_years_are_not_made_while_somebody_reads_for_long(url: str) -> None:
+    with psycopg.connect(url) as reading:
+        reading.execute("SELECT 1 FROM log.event")
+        with pytest.raises(StoreError, match="was not free"):
+            migrate(url, NOW.replace(year=2050))
+    migrate(url, NOW.replace(year=2050))
+
+
+def test_a_backup_that_begins_while_a_year_is_taken_out_says_so(url: str, log: EventLog) -> None:
+    log.save([a_lamp_of(2023)])
+    log.save([a_lamp_of(2024)])
+    with psycopg.connect(url) as detaching, ThreadPoolExecutor() as pool:
+        detaching.execute("INSERT INTO log.detached VALUES ('event_2023', 1, 1, 1, %s)", (NOW,))
+        detaching.execute("ALTER TABLE log.event DETACH PARTITION log.event_2023")
+        beginning = pool.submit(PostgresSnapshot, url)
+        with pytest.raises(TimeoutError):
+            beginning.result(0.5)
+        detaching.commit()
+        with closing(beginning.result(10)) as snapshot:
+            found = snapshot.detached, [row[0] for row in snapshot.rows("events")]
+    assert found == (("event_2023",), [2])
 
 
 def test_a_year_taken_out_is_gone_and_the_rest_reads_as_before(url: str, log: EventLog) -> None:

@@ -1,5 +1,6 @@
 """The database server: many processes, connections that break, roles that may little."""
 
+import random
 import subprocess
 import sys
 import threading
@@ -44,6 +45,10 @@ def log(url: str) -> Iterator[EventLog]:
 def count(url: str, table: str) -> int:
     with psycopg.connect(url) as connection:
         return int(connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchall()[0][0])
+
+
+def _unit(stream: UUID, version: int = 1) -> Unit:
+    return Unit([StoredEvent(stream, version, "test.v1", b"{}")], {}, None, {})
 
 
 # --- migrations ---
@@ -309,6 +314,49 @@ def test_a_unit_whose_connection_breaks_is_stored_exactly_once(url: str, cut: Cu
     assert count(url, "log.command") == (5 if named else 0)
 
 
+def test_batches_of_many_threads_whose_connection_breaks_are_stored_exactly_once(url: str) -> None:
+    dice, threads, units = random.Random(20260302), 8, 25
+
+    def choose(what: What) -> Cut | None:
+        return dice.choice([None, None, *Cut]) if what is What.APPEND else None
+
+    def write(recorder: PostgresRecorder, unit: Unit) -> None:
+        stream = UUID(str(unit.events[0].originator_id))
+        try:
+            position = recorder.write(unit)
+        except Conflict:
+            # A server process that went on without us was faster than our look: what it stored is ours.
+            assert len(recorder.stream(stream)) == 1
+        else:
+            assert [row[0] for row in recorder.stream(stream)] == [position]
+
+    with Proxy(url, choose) as proxy, ThreadPoolExecutor(threads) as pool:
+        recorder = PostgresRecorder(proxy.url, patience=30)
+        commands = [a_command() if number % 2 else None for number in range(threads * units)]
+        waiting = [pool.submit(write, recorder, _unit(uuid4())._replace(command=command)) for command in commands]
+        for each in waiting:
+            each.result(60)
+        assert proxy.cut_appends() > 5
+        recorder.close()
+    assert (count(url, "log.event"), count(url, "log.command")) == (threads * units, threads * units // 2)
+
+
+def test_an_interrupted_writer_begins_again_with_a_connection_in_order(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(connection: Connection, _: Sequence[Unit]) -> list[Answer]:
+        connection.pgconn.send_query(b"SELECT pg_sleep(5)")
+        raise KeyboardInterrupt
+
+    writer = Writer(url, 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(postgres_writer, "_append", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            writer.write([_unit(uuid4())])
+    assert writer.write([_unit(uuid4())]) == [1]
+    writer.close()
+
+
 def test_another_command_under_the_same_id_is_not_taken_for_ours_after_a_cut(url: str) -> None:
     cutter = Cutter()
     with Proxy(url, cutter) as proxy, EventLog.connect(proxy.url, KINDS) as log:
@@ -404,10 +452,6 @@ def test_a_wait_does_not_end_for_what_the_log_has_no_more(url: str, log: EventLo
         connection.execute("DELETE FROM log.event WHERE position = 2")
     time.sleep(0.1)
     assert log.wait(1, 0.2) == 1
-
-
-def _unit(stream: UUID, version: int = 1) -> Unit:
-    return Unit([StoredEvent(stream, version, "test.v1", b"{}")], {}, None, {})
 
 
 @pytest.mark.parametrize("trouble", [errors.DiskFull, errors.QueryCanceled])
