@@ -2,7 +2,7 @@
 
 import fcntl
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from projections.tables import Entity, Row, ViewTable
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "cache_size=-65536")
 _MARK = "?"
+_LOADING_PAGES = 16_384
+"""How long the write-ahead file grows while tables are filled: 64 MiB."""
 
 
 def _begin(connection: Connection) -> None:
@@ -60,9 +62,25 @@ class SqliteBackend:
         with self.engine.connect().execution_options(writes=True) as db, db.begin():
             yield db
 
-    def loading(self) -> AbstractContextManager[Connection]:
+    @contextmanager
+    def loading(self) -> Iterator[Connection]:
         """A connection that fills tables which nobody else reads yet; it takes turns with all others who write."""
-        return self.writing()
+        with self._turn(), self.engine.connect().execution_options(writes=True) as db:
+            # A small write-ahead file would be carried over, and the disk waited for, several times a band.
+            db.exec_driver_sql(f"PRAGMA wal_autocheckpoint={_LOADING_PAGES}")
+            db.commit()
+            with db.begin():
+                yield db
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Those who load wait here in line. SQLite itself would have them look again and again, ever less often."""
+        if self.path is None:
+            yield
+            return
+        with self.path.with_name(self.path.name + ".turn").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def try_to_lead(self) -> bool:
         """The log's file has one process, and that leads."""

@@ -32,6 +32,9 @@ Collection: Any = one_of(("reports", "cases", "whistles", "responses", "evaluati
 IDENTITIES = ("reporter", "party")
 """Fields that hold the id of a person in the vault."""
 
+NOT_KNOWN = {"name": "不详", "phone": None, "erased": False}
+"""How somebody is shown whom the vault has never heard of, as after a restore without it."""
+
 SAID = declared(401, 403, 404, 422, 429, 500)
 
 
@@ -193,9 +196,17 @@ def _part(deps: Deps, reader: Sight, part: files.Part) -> Part:
         person = document.pop(field, None)
         # Who reported, or is complained about, is shown masked to those who call back, and to nobody else.
         if person is not None and reader.identities:
-            masked = deps.vault.masked(UUID(person))
-            document[field] = {"name": masked.name, "phone": masked.phone, "erased": masked.erased}
+            document[field] = _shown(deps, person)
     return Part(id=part.id, aggregate=part.kind, version=part.version, **document)
+
+
+def _shown(deps: Deps, person: str) -> dict[str, Any]:
+    """As much of a person as may be shown. Whatever became of the identity, the case itself can be read."""
+    try:
+        masked = deps.vault.masked(UUID(person))
+    except Unknown:
+        return NOT_KNOWN
+    return {"name": masked.name, "phone": masked.phone, "erased": masked.erased}
 
 
 def _happening(row: dict[str, Any], reader: Sight) -> Happening:

@@ -1,5 +1,7 @@
 """Reads: what is shown to whom, how lists are paged, and how a read waits for a write."""
 
+import sqlite3
+from contextlib import closing
 from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -122,6 +124,17 @@ def test_who_reported_is_masked_for_those_who_call_back_and_hidden_from_all_othe
             assert "reporter" not in report
         assert "来电人一" not in reply.text
         assert "13800000001" not in reply.text
+
+
+def test_a_case_whose_reporter_the_vault_does_not_know_can_be_read_all_the_same(house: Office, tmp_path: Path) -> None:
+    house.whistled()
+    with closing(sqlite3.connect(tmp_path / "vault.db")) as vault, vault:
+        vault.executescript("DELETE FROM person; DELETE FROM person_key")
+    for path in (f"/cases/{house.ids['case']}", f"/reports/{house.ids['report']}"):
+        reply = house.get("command", path)
+        assert reply.status_code == 200
+        [report] = reply.json().get("reports", [reply.json()])
+        assert report["reporter"] == {"name": "不详", "phone": None, "erased": False}
 
 
 def test_a_timeline_never_names_the_reporter_and_a_departments_not_even_who_noted_it(house: Office) -> None:

@@ -15,9 +15,9 @@ from tests.chaos.client import Client
 from tests.chaos.site import Site
 from tests.crash.plan import case_errand
 
-COMMANDS_A_SECOND = 40
+COMMANDS_A_SECOND = 60
 THREADS = 6
-CASES = 40
+CASES = 32
 BEFORE, AFTER = 50, 80
 """How many commands are begun before the kill, and how many after it, at least."""
 

@@ -16,14 +16,14 @@ from tests.chaos.site import Site
 from tests.chaos.timers import signatures, unsigned_are_missed, wait_for_timers
 from tests.crash.plan import case_errand
 
-COMMANDS_A_SECOND = 30
+COMMANDS_A_SECOND = 60
 THREADS, SIGNERS = 6, 3
 SEED = 20260302
 FIRST_DUE = timedelta(seconds=6)
 """When the first prepared clock falls due: about when everybody is up."""
 
 DUE_EVERY = timedelta(seconds=0.25)
-DUES_A_KILL = 8
+DUES_A_KILL = 5
 CASES_A_KILL = 5
 GAP = (0, 40)
 """How many commands are begun between one kill and the next, at least and at most."""

@@ -15,12 +15,12 @@ from tests.chaos.site import Site
 from tests.chaos.timers import signatures, unsigned_are_missed, wait_for_timers
 from tests.crash.plan import case_errand
 
-COMMANDS_A_SECOND = 40
+COMMANDS_A_SECOND = 60
 THREADS, SIGNERS = 6, 3
 SEED = 20260303
 FIRST_DUE = timedelta(seconds=5)
 DUE_EVERY = timedelta(seconds=0.25)
-DUES_A_STOP = 8
+DUES_A_STOP = 6
 CASES_A_STOP = 8
 GAP = (10, 40)
 AWAY_SECONDS = (0.0, 1.0)

@@ -11,7 +11,7 @@ from bench.postgres import Postgres
 from shaoxiang.house import open_log
 from tests.cluster.kit import PLACE, Door, running, whistled_long_ago
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")

@@ -291,7 +291,7 @@ def _subject(name: str, on: Thing | None) -> Thing | None:
 
 
 QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
-SHORT = settings(max_examples=120, stateful_step_count=50, deadline=None, suppress_health_check=QUIET)
+SHORT = settings(max_examples=80, stateful_step_count=50, deadline=None, suppress_health_check=QUIET)
 LONG = settings(SHORT, max_examples=2000, stateful_step_count=60)
 
 

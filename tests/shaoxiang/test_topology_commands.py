@@ -4,12 +4,16 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from bench import histories
+from projections import bulk
 from shaoxiang.clock import SystemClock
-from shaoxiang.house import migrate_all, open_premises, store_of
+from shaoxiang.house import migrate_all, open_log, open_premises, store_of
 from shaoxiang.resources import scenario_files
 from shaoxiang.settings import Settings
 from tests.shaoxiang.commandline import shaoxiang
@@ -90,11 +94,13 @@ def test_a_year_that_is_not_over_stays(store: Settings) -> None:
     assert f"the year {year} is not over" in shaoxiang("years", "--detach", year).complaint
 
 
-def test_while_a_year_is_out_nothing_is_folded_afresh_and_it_is_said_what_to_do(store: Settings) -> None:
+def test_while_a_year_is_out_nothing_is_folded_afresh_and_it_is_said_what_to_do(
+    store: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with open_log(store) as log:
         for year in (2021, 2026):
-            began = datetime(year, 6, 1, tzinfo=UTC)
-            log.append(list(interleaved(40, seed=year, open_cases=4, start=began)))
+            monkeypatch.setattr(histories, "START", datetime(year, 3, 2, 1, tzinfo=UTC))
+            log.append(list(histories.interleaved(40, seed=year, open_cases=4)))
     before = shaoxiang("check", "--json").document
     assert before["clean"]
     assert shaoxiang("years", "--detach", 2021).code == 0
@@ -106,6 +112,26 @@ def test_while_a_year_is_out_nothing_is_folded_afresh_and_it_is_said_what_to_do(
     assert shaoxiang("years", "--attach", 2021).code == 0
     assert shaoxiang("rebuild").code == 0
     assert shaoxiang("check", "--json").document == before
+
+
+@pytest.mark.parametrize("command", ["check", "rebuild"])
+def test_a_long_log_is_folded_afresh_by_as_many_processes_as_there_are_cores(
+    store: Settings, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    with open_log(store) as log:
+        log.append(list(histories.interleaved(40, open_cases=4)))
+    started: list[int] = []
+    beside = bulk.load_beside
+
+    def noted(work: bulk.Work, processes: int) -> Iterator[bulk.Told]:
+        started.append(processes)
+        return beside(work, processes)
+
+    monkeypatch.setattr(bulk, "load_beside", noted)
+    monkeypatch.setattr(bulk, "BESIDE", 40)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    assert shaoxiang(command).code == 0
+    assert started == [2]
 
 
 def test_a_scenario_played_into_the_database_gives_what_it_gives_in_memory(database: str, tmp_path: Path) -> None:
