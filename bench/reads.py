@@ -166,7 +166,6 @@ def _sql(premises: Premises, ways: Ways) -> Mapping[str, float]:
     dice = random.Random(SEED)
     latest = "SELECT * FROM board_1 WHERE {} ORDER BY reported_at DESC, id DESC LIMIT 51"
     kinds: Mapping[str, Callable[[], str]] = {
-        "case file": lambda: _range(dice.choice(ways.cases)[:28]),
         "board, what is due first": lambda: (
             "SELECT * FROM board_1 WHERE due_at IS NOT NULL ORDER BY due_at, id LIMIT 51"
         ),
@@ -178,28 +177,32 @@ def _sql(premises: Premises, ways: Ways) -> Mapping[str, float]:
     raw = premises.house.views.engine.raw_connection()
     try:
         cursor = raw.cursor()
-        found = {}
-        for name, statement in kinds.items():
-            times = []
-            for _ in range(DRAWN):
-                began = time.perf_counter()
-                cursor.execute(statement())
-                cursor.fetchall()
-                times.append(time.perf_counter() - began)
-            found[name] = _hundredth(times, 99)
-        return found
+
+        def ask(statement: str) -> None:
+            cursor.execute(statement)
+            cursor.fetchall()
+
+        found = {name: _slowest(lambda said=said: ask(said())) for name, said in kinds.items()}  # type: ignore[misc]
+        log = premises.house.log
+        return {"case file": _slowest(lambda: log.raw_case(UUID(dice.choice(ways.cases)))), **found}
     finally:
         raw.close()
+
+
+def _slowest(ask: Callable[[], object]) -> float:
+    """The 99th hundredth of many askings, in milliseconds."""
+    times = []
+    for _ in range(DRAWN):
+        began = time.perf_counter()
+        ask()
+        times.append(time.perf_counter() - began)
+    return _hundredth(times, 99)
 
 
 LIGHTS = (
     "SELECT jurisdiction, count(*), sum(CASE WHEN due_at < {} THEN 1 ELSE 0 END) FROM board_1"
     " WHERE due_at IS NOT NULL GROUP BY jurisdiction"
 )
-
-
-def _range(prefix: str) -> str:
-    return f"SELECT * FROM case_file_1 WHERE id >= '{prefix}' AND id < '{prefix}~' ORDER BY id"  # noqa: S608 - our ids
 
 
 async def _read(

@@ -2,6 +2,7 @@
 
 The leader holds an advisory lock in the very session in which it writes. When that session is lost, so are the lock and
 every write that was under way: a process that was the leader cannot write one row after another has taken over.
+A leader that is stopped, or hangs, keeps its session though; the server ends that after `LEASE_SECONDS` of silence.
 """
 
 import os
@@ -39,8 +40,20 @@ from store.connecting import conninfo
 FEW = 20
 """Up to so many rows of a table are written one by one; more are copied into a table beside it and taken over."""
 
+LEASE_SECONDS = 3
+"""After how long without a word the server ends the leader's session; it has something to say at least every second."""
+
 _LEADS, _REBUILDS, _PREPARES = (7_202_212_150, 7_202_212_151, 7_202_212_152)
 """Advisory locks: of the leader, of a rebuild, and of whoever makes tables."""
+
+_END_SILENT = f"""SELECT pg_terminate_backend(held.pid) FROM pg_locks AS held JOIN pg_stat_activity AS said USING (pid)
+    WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
+      AND held.classid::bigint << 32 | held.objid::bigint = {_LEADS}
+      AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND said.state <> 'idle' AND said.wait_event_type = 'Client'
+      AND said.state_change < clock_timestamp() - interval '{LEASE_SECONDS} s'"""  # noqa: S608 - our own numbers
+"""Ends a leader that stopped in the middle of a COPY or of a row of statements: no time limit of the server's counts
+while it waits there for its client. One that works for long does not wait for it."""
 
 _READ = "-c search_path=views -c jit=off -c timezone=UTC"
 # Whoever writes here looks rows up by key and nothing else, however many the planner believes there are. What is lost
@@ -49,7 +62,9 @@ _WRITE = (
     f"{_READ} -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off "
     "-c synchronous_commit=off -c client_min_messages=warning "
     # A leader whose machine is gone keeps its lock until the server gives its connection up.
-    "-c tcp_keepalives_idle=2 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3 -c tcp_user_timeout=5000"
+    "-c tcp_keepalives_idle=2 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3 -c tcp_user_timeout=5000 "
+    # Whoever is no leader, and hangs in the middle of writing, such as a swap, keeps the leader waiting no longer.
+    "-c idle_in_transaction_session_timeout=30s"
 )
 _POOL_SECONDS = 5
 """How long a reader waits for one of the connections, before it is told to come back."""
@@ -104,17 +119,18 @@ class PostgresBackend:
                 with self._writers.connect() as db, db.begin():
                     yield db
                 return
+            gone = "the session in which this process led is gone: another may lead by now"
             if self._leader.invalidated:
                 self.step_down()
-                msg = "the session in which this process led is gone: another may lead by now"
-                raise ConnectionError(msg)
+                raise ConnectionError(gone)
             try:
                 with self._leader.begin():
                     yield self._leader
-            except BaseException:
-                if _is_gone(self._leader):
-                    self.step_down()
-                raise
+            except Exception as problem:
+                if not _is_gone(self._leader):
+                    raise
+                self.step_down()
+                raise ConnectionError(gone) from problem
 
     @contextmanager
     def loading(self) -> Iterator[Connection]:
@@ -131,6 +147,10 @@ class PostgresBackend:
             db = self._writers.connect()
             try:
                 leads = bool(db.exec_driver_sql(f"SELECT pg_try_advisory_lock({_LEADS})").scalar())
+                if leads:
+                    _lease(db, LEASE_SECONDS)
+                else:
+                    db.exec_driver_sql(_END_SILENT).all()
                 db.commit()
             except BaseException:
                 db.invalidate()
@@ -160,9 +180,25 @@ class PostgresBackend:
                 raise RuntimeError(msg)
             db.commit()
             try:
-                yield
+                with self._at_leisure():
+                    yield
             finally:
                 _let_go(db, _REBUILDS)
+
+    @contextmanager
+    def _at_leisure(self) -> Iterator[None]:
+        """Where this process leads, it has other work than its session's for as long as this lasts."""
+        if self._leader is None:
+            yield
+            return
+        with self.writing() as db:
+            _lease(db, 0)
+        try:
+            yield
+        finally:
+            if self._leader is not None:
+                with self.writing() as db:
+                    _lease(db, LEASE_SECONDS)
 
     def take_turns(self, db: Connection) -> None:
         """Wait until nobody else prepares these views."""
@@ -295,6 +331,12 @@ def _cursor(db: Connection) -> Iterator["psycopg.Cursor[Any]"]:
         raise DBAPIError.instance(
             None, None, problem, psycopg.Error, connection_invalidated=_driver(db).closed, dialect=dialect
         ) from problem
+
+
+def _lease(db: Connection, seconds: int) -> None:
+    """Let the server end this session after so long without a word, within a transaction or not; 0 for never."""
+    for setting in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
+        db.exec_driver_sql(f"SET {setting} = '{seconds}s'")
 
 
 def _let_go(db: Connection, lock: int) -> None:

@@ -44,6 +44,9 @@ BATCH = 5000
 POLL_SECONDS = 1.0
 """How long to sleep at most when nothing is new. A write in this process wakes the projector at once."""
 
+LEADER_SECONDS = 1.0
+"""How long a leader sleeps at most where others stand by, so that they know that it lives."""
+
 STANDBY_SECONDS = 1.0
 """How often a projector that stands by tries to take over."""
 
@@ -83,17 +86,19 @@ class Projector:
         batch: int = BATCH,
         poll_seconds: float = POLL_SECONDS,
         again: ViewMaker | None = None,
+        errand: Callable[[], None] = lambda: None,
     ) -> None:
         """`batch` is how many events one transaction folds, `poll_seconds` how long it sleeps without a hint.
 
-        `again` makes the same views in another process, where a rebuild may use several.
+        `again` makes the same views in another process, where a rebuild may use several. `errand` is what whoever
+        leads does besides, after each batch and each wait; it is quick and never raises.
         """
         self.source = source
         self.store = store
         self.views = closure(views)
         self._alarm = alarm
         self._batch, self._poll_seconds = batch, poll_seconds
-        self._again = again
+        self._again, self._errand = again, errand
         self._tables = TableSet(self.views)
         self._live = Live(store, self._tables)
         self._folding = threading.RLock()
@@ -196,11 +201,13 @@ class Projector:
                 self._get_ready()
         if not self.step():
             self._wait(stop)
+        self._errand()
         return True
 
     def _wait(self, stop: threading.Event) -> None:
         """Wait for news, for a poll's length at most, and not much longer than until told to stop."""
-        until = time.monotonic() + self._poll_seconds
+        nap = min(self._poll_seconds, LEADER_SECONDS) if self.store.backend.shared else self._poll_seconds
+        until = time.monotonic() + nap
         while not stop.is_set() and (left := until - time.monotonic()) > 0:
             if self.source.wait(self._position, min(left, STOP_SECONDS)) > self._position:
                 return

@@ -19,10 +19,12 @@ from domain.policy.rules import Rules
 from domain.registry.organisations import City
 from projections.storage import ViewStore
 from shaoxiang.clock import SystemClock
+from shaoxiang.erasing import Eraser
 from shaoxiang.import_map import city_with_kept
 from shaoxiang.parts import House, Timers, assemble, load_rules
 from shaoxiang.resources import load_city
 from shaoxiang.settings import Settings
+from store.database import Place
 from store.errors import WrongKey
 from store.log import EventLog
 from store.migrations import ACCESS, LOG, VAULT, migrate
@@ -76,7 +78,7 @@ def open_premises(
     with ExitStack() as stack:
         log = stack.enter_context(closing(open_log(settings)))
         key = _key(settings)
-        vault = stack.enter_context(closing(_vault(settings, key)))
+        vault = stack.enter_context(closing(Vault(_vault_place(settings), key)))
         vault.check()
         photos = Photos(
             settings.photo_folder, max_bytes=settings.photo_at_most, max_pixels=settings.photo_pixels_at_most
@@ -95,6 +97,7 @@ def open_premises(
             poll_seconds=settings.poll_every.total_seconds(),
             folds=folds,
             pause=patiently,
+            errand=stack.enter_context(closing(Eraser(log, _vault_place(settings)))) if folds else _nothing,
         )
         stack.callback(house.close)
         yield Premises(settings, house, vault, photos, tokens)
@@ -106,7 +109,7 @@ def open_house(
 ) -> Iterator[House]:
     """The house alone, for a process that answers nobody: one that folds, or one whose timers fire.
 
-    It needs neither the vault nor its key. Raises the store's errors.
+    It needs no master key: erasing, which who folds does besides, can do without. Raises the store's errors.
     """
     rules, city = _rules_and_city(settings, None, ())
     with ExitStack() as stack:
@@ -122,6 +125,7 @@ def open_house(
             folds=folds,
             pause=patiently,
             timers=timers,
+            errand=stack.enter_context(closing(Eraser(log, _vault_place(settings)))) if folds else _nothing,
         )
         stack.callback(house.close)
         yield house
@@ -173,9 +177,13 @@ def _rules_and_city(
     return load_rules(settings.data, policies), city.with_extra(guests) if guests else city
 
 
-def _vault(settings: Settings, key: bytes) -> Vault:
+def _vault_place(settings: Settings) -> Place:
     url = settings.database_url
-    return Vault(settings.vault_db if url is None else url, key)
+    return settings.vault_db if url is None else url
+
+
+def _nothing() -> None:
+    """No errand."""
 
 
 def _key(settings: Settings) -> bytes:

@@ -139,8 +139,12 @@ def assemble(
     folds: bool = True,
     timers: Timers | None = None,
     pause: Callable[[int], None] = at_once,
+    errand: Callable[[], None] = lambda: None,
 ) -> House:
-    """Put a house together on a log and a views' database; where it does not fold it follows who does."""
+    """Put a house together on a log and a views' database; where it does not fold it follows who does.
+
+    `errand` is what its projector does besides, while it leads.
+    """
     world = World(
         log=log, rules=rules, city=city, now=now, vault=vault, photos=photos, digest_key=digest_key, pause=pause
     )
@@ -148,7 +152,9 @@ def assemble(
     following: Projector | Follower
     if folds:
         again = _Views(rules)
-        following = Projector(log, view_store, again(), batch=batch, poll_seconds=poll_seconds, again=again)
+        following = Projector(
+            log, view_store, again(), batch=batch, poll_seconds=poll_seconds, again=again, errand=errand
+        )
     else:
         following = Follower(view_store, log)
     registry = CollectorRegistry()

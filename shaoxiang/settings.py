@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     tick_every: Seconds = Field(
         timedelta(seconds=5), description="How often the scheduler looks for what is due when nothing wakes it sooner."
     )
-    fold_batch: int = Field(5000, ge=1, le=100_000, description="Most events that the views fold in one transaction.")
+    fold_batch: int = Field(5000, ge=1, le=20_000, description="Most events that the views fold in one transaction.")
     wait_at_most: Seconds = Field(
         timedelta(seconds=10), description="Longest that a read waits for a log position (`Prefer: wait`)."
     )

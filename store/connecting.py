@@ -36,9 +36,15 @@ _DEFAULTS: dict[str, str] = {
 }
 # Every statement here has its index. Without this, a plan that is made once for all positions may sort a whole year.
 _OPTIONS = "-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off -c timezone=UTC"
-_AWAY_CLASSES = ("08", "57P")
-# Too many connections; a server that only reads; a unit whose process hung for so long that the server ended it.
-_AWAY = ("53300", "25006", "25P03")
+# What is acknowledged is on disk (and on the standby, where there is a synchronous one), whatever the server's default.
+_DURABLE = """SELECT set_config('synchronous_commit', 'on', false)
+    WHERE current_setting('synchronous_commit') IN ('off', 'local')"""
+# Of the connection; of the server going down; of the machine beneath it.
+_AWAY_CLASSES = ("08", "57P", "58")
+# Each undoes what it meets, and none is the statement's fault: too many connections; no memory; a server that only
+# reads; a unit whose process hung for so long that the server ended it; a statement that somebody, or a time limit of
+# the site's, cancelled; and one that was in the way of what a standby applies, or in a ring of locks.
+_AWAY = ("53300", "53200", "25006", "25P03", "57014", "40001", "40P01")
 
 
 def conninfo(url: str, options: str = "") -> str:
@@ -58,6 +64,11 @@ def connect(url: str, options: str = "") -> Connection:
         return psycopg.connect(conninfo(url, options), autocommit=True)
     except psycopg.OperationalError as problem:
         raise away(problem) from problem
+
+
+def make_durable(connection: Connection) -> None:
+    """Let this session's commits wait for the disk, and for a synchronous standby, whatever the server's default."""
+    connection.execute(_DURABLE)
 
 
 def is_away(problem: Exception) -> bool:

@@ -208,6 +208,10 @@ class EventLog:
         """As `events`, but as the stored bytes, for those who decode some and skip others (`mapper.decode`)."""
         return self._recorder.after(after, limit)
 
+    def of_topic(self, topic: str, after: int, until: int) -> list[Recorded]:
+        """The events of a topic after one position and up to another, in order. Raises as `load` does."""
+        return [self._recorded(row) for row in self._recorder.of_topic(topic, after, until)]
+
     def at(self, positions: Sequence[int]) -> dict[int, RawEvent]:
         """The events at these positions as stored bytes, by position; where there is none, nothing."""
         return {row[0]: row for row in self._recorder.at(positions)}

@@ -65,6 +65,7 @@ VAULT = Schema(
                 sealed BLOB NOT NULL,
                 PRIMARY KEY (person_id, field)) WITHOUT ROWID""",
         ),
+        ("CREATE TABLE erased_until (epoch INTEGER NOT NULL, position INTEGER NOT NULL)",),
     ),
 )
 

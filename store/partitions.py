@@ -13,11 +13,12 @@ from typing import NamedTuple
 from psycopg import errors, sql
 
 from store.append_sql import LOCK
-from store.connecting import Connection, connect, told
+from store.connecting import Connection, connect, make_durable, told
 from store.errors import PartitionRefused
 from store.postgres_schema import LOG, bound, require
 
 _LOCK_SECONDS = 5
+_BEYOND = 2**63 - 1
 
 
 class Partition(NamedTuple):
@@ -52,18 +53,24 @@ def detach(url: str, year: int, at: datetime) -> Partition:
     stream whose id tells no time, and while somebody reads the log for long.
     """
     table = f"event_{year}"
-    with _opened(url) as connection, _alone(connection):
-        if table not in _attached(connection):
-            raise PartitionRefused(f"the log has no year {year}: see which ones it has, and which are out already")
+    with _opened(url) as connection:
+        _refuse_missing(connection, year)
         if year >= at.astimezone(UTC).year:
             raise PartitionRefused(f"the year {year} is not over, and cases begin in it: wait until it is")
-        held = _count(connection, table)
-        _refuse_newest(connection, held)
-        _refuse_strangers(connection, table)
-        connection.execute(
-            "INSERT INTO log.detached VALUES (%s, %s, %s, %s, %s)", (table, held.first, held.last, held.events, at)
-        )
-        connection.execute(sql.SQL("ALTER TABLE log.event DETACH PARTITION {}").format(sql.Identifier("log", table)))
+        # A year is long to count, and nobody waits for it: only what came in since is counted while all stand still.
+        newest = _newest(connection)
+        before = _count(connection, table, until=newest)
+        _refuse_strangers(connection, table, until=newest)
+        with _alone(connection):
+            _refuse_missing(connection, year)
+            _refuse_strangers(connection, table, after=newest)
+            held = _together(before, _count(connection, table, after=newest))
+            _refuse_newest(connection, held)
+            connection.execute(
+                "INSERT INTO log.detached VALUES (%s, %s, %s, %s, %s)", (table, held.first, held.last, held.events, at)
+            )
+            name = sql.Identifier("log", table)
+            connection.execute(sql.SQL("ALTER TABLE log.event DETACH PARTITION {}").format(name))
     return held._replace(attached=False)
 
 
@@ -74,29 +81,36 @@ def attach(url: str, year: int) -> Partition:
     events than when it was taken out; and while somebody reads the log for long.
     """
     table = f"event_{year}"
-    with _opened(url) as connection, _alone(connection):
-        row = connection.execute("SELECT events FROM log.detached WHERE name = %s", (table,)).fetchone()
-        if row is None:
-            raise PartitionRefused(f"the year {year} is not out of the log, so there is nothing to put back")
+    name, limits = sql.Identifier("log", table), [sql.SQL(bound(each)) for each in (year, year + 1)]
+    with _opened(url) as connection:
+        taken = _taken_out(connection, year)
         if connection.execute("SELECT to_regclass(%s)", (f"log.{table}",)).fetchone() == (None,):
             raise PartitionRefused(f"there is no table log.{table}: restore it from where it was carried to")
         held = _count(connection, table)
-        if held.events != row[0]:
-            msg = f"log.{table} holds {held.events} events, and {row[0]} were taken out: restore the table as it was"
+        if held.events != taken:
+            msg = f"log.{table} holds {held.events} events, and {taken} were taken out: restore the table as it was"
             raise PartitionRefused(msg)
-        statement = sql.SQL("ALTER TABLE log.event ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})")
-        limits = (sql.SQL(bound(each)) for each in (year, year + 1))
-        connection.execute(statement.format(sql.Identifier("log", table), *limits))
-        connection.execute("DELETE FROM log.detached WHERE name = %s", (table,))
+        # Proved before anybody has to stand still for it: the server takes the constraint's word, and looks no more.
+        connection.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}").format(name, _WITHIN))
+        within = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} CHECK (originator_id >= {} AND originator_id < {})")
+        connection.execute(within.format(name, _WITHIN, *limits))
+        with _alone(connection):
+            _taken_out(connection, year)
+            statement = sql.SQL("ALTER TABLE log.event ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})")
+            connection.execute(statement.format(name, *limits))
+            connection.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(name, _WITHIN))
+            connection.execute("DELETE FROM log.detached WHERE name = %s", (table,))
     return held
 
 
+_WITHIN = sql.Identifier("within_its_year")
 _DETACHED = "SELECT name, events, first_position, last_position FROM log.detached"
 
 
 @contextmanager
 def _opened(url: str) -> Iterator[Connection]:
     with connect(url) as connection, told():
+        make_durable(connection)
         require(connection, LOG)
         yield connection
 
@@ -124,10 +138,36 @@ def _attached(connection: Connection) -> list[str]:
     return [name for (name,) in rows]
 
 
-def _count(connection: Connection, table: str) -> Partition:
-    query = sql.SQL("SELECT count(*), COALESCE(min(position), 0), COALESCE(max(position), 0) FROM {}")
-    events, first, last = connection.execute(query.format(sql.Identifier("log", table))).fetchall()[0]
+def _count(connection: Connection, table: str, *, after: int = 0, until: int = _BEYOND) -> Partition:
+    """What the part holds behind one position and up to another. Positions are committed in their order."""
+    query = sql.SQL(
+        "SELECT count(*), COALESCE(min(position), 0), COALESCE(max(position), 0) FROM {} "
+        "WHERE position > %s AND position <= %s"
+    ).format(sql.Identifier("log", table))
+    events, first, last = connection.execute(query, (after, until)).fetchall()[0]
     return Partition(_year(table), events, first, last, attached=True)
+
+
+def _together(before: Partition, since: Partition) -> Partition:
+    events, first, last = before.events + since.events, before.first or since.first, since.last or before.last
+    return before._replace(events=events, first=first, last=last)
+
+
+def _newest(connection: Connection) -> int:
+    return int(connection.execute("SELECT COALESCE(max(position), 0) FROM log.event").fetchall()[0][0])
+
+
+def _taken_out(connection: Connection, year: int) -> int:
+    """How many events were taken out with the year."""
+    row = connection.execute("SELECT events FROM log.detached WHERE name = %s", (f"event_{year}",)).fetchone()
+    if row is None:
+        raise PartitionRefused(f"the year {year} is not out of the log, so there is nothing to put back")
+    return int(row[0])
+
+
+def _refuse_missing(connection: Connection, year: int) -> None:
+    if f"event_{year}" not in _attached(connection):
+        raise PartitionRefused(f"the log has no year {year}: see which ones it has, and which are out already")
 
 
 def _year(table: str) -> str:
@@ -135,7 +175,7 @@ def _year(table: str) -> str:
 
 
 def _refuse_newest(connection: Connection, held: Partition) -> None:
-    newest = connection.execute("SELECT max(position) FROM log.event").fetchall()[0][0]
+    newest = _newest(connection)
     if held.events and held.last == newest:
         msg = (
             f"the year {held.name} holds the newest event, at position {newest}: readers that follow the log would "
@@ -144,9 +184,12 @@ def _refuse_newest(connection: Connection, held: Partition) -> None:
         raise PartitionRefused(msg)
 
 
-def _refuse_strangers(connection: Connection, table: str) -> None:
-    query = sql.SQL("SELECT originator_id FROM {} WHERE get_byte(uuid_send(originator_id), 6) >> 4 <> 7 LIMIT 1")
-    row = connection.execute(query.format(sql.Identifier("log", table))).fetchone()
+def _refuse_strangers(connection: Connection, table: str, *, after: int = 0, until: int = _BEYOND) -> None:
+    query = sql.SQL(
+        "SELECT originator_id FROM {} WHERE position > %s AND position <= %s "
+        "AND get_byte(uuid_send(originator_id), 6) >> 4 <> 7 LIMIT 1"
+    ).format(sql.Identifier("log", table))
+    row = connection.execute(query, (after, until)).fetchone()
     if row is not None:
         msg = f"the stream {row[0]} lies in {table} by chance, for its id tells no time: this year has to stay"
         raise PartitionRefused(msg)

@@ -16,11 +16,12 @@ from uuid import UUID
 from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent
 from psycopg import pq
 
+from store.append_sql import LOCK
 from store.committer import GroupCommit
-from store.connecting import PATIENCE_SECONDS, Connection, Pool
+from store.connecting import PATIENCE_SECONDS, Connection, Pool, make_durable
 from store.errors import StoreError
 from store.postgres_schema import LOG, require
-from store.postgres_writer import Writer, stored_command
+from store.postgres_writer import CONFIRMATION, Writer, settle, stored_command
 from store.recorder import BULK_BATCH, CommandRow, Epoch, RawEvent, Unit
 
 _RAW = "SELECT position, uuid_send(originator_id), originator_version, topic, state FROM log.event "
@@ -85,6 +86,11 @@ class PostgresRecorder(ApplicationRecorder):
         """The events at these positions, in order of position; a position at which there is none is left out."""
         return self._rows("WHERE position = ANY(%b::bigint[]) ORDER BY position", ([*positions],))
 
+    def of_topic(self, topic: str, after: int, until: int) -> list[RawEvent]:
+        """The events of a topic after one position and up to another, in order of position."""
+        clause = "WHERE position > %b::bigint AND position <= %b::bigint AND topic = %b ORDER BY position"
+        return self._rows(clause, (after, until, topic))
+
     def bulk(self, after: int, until: int, part: int, parts: int) -> Iterator[list[RawEvent]]:
         """All events after one position and up to another, in order, in batches; of one share of the cases alone.
 
@@ -107,8 +113,15 @@ class PostgresRecorder(ApplicationRecorder):
         return int(self._one("SELECT COALESCE(max(position), 0) FROM log.event")[0])
 
     def command(self, command_id: UUID) -> CommandRow | None:
-        """The stored command, or None."""
-        return self._pool.run(lambda connection: stored_command(connection, command_id))
+        """The stored command, or None.
+
+        Whoever answers with it acknowledges it. After a crash it may be seen before the standby has it, so one that is
+        found is confirmed, in the line of those who write: without a standby it waits as they do, and no reader does.
+        """
+        found = self._pool.run(lambda connection: stored_command(connection, command_id))
+        if found is not None:
+            self._commits.submit(CONFIRMATION)
+        return found
 
     def counter(self, name: str) -> int:
         """The counter's value, 0 for one that was never used."""
@@ -120,12 +133,22 @@ class PostgresRecorder(ApplicationRecorder):
 
     def new_epoch(self, at: datetime) -> Epoch:
         """Begin the next epoch at the log's position; answers it."""
-        position = self.position()
+        tried: list[Epoch] = []
 
         def begin(connection: Connection) -> Epoch:
-            epoch = _epoch(connection).next(position, at)
-            connection.execute("INSERT INTO log.epoch VALUES (%s, %s, %s)", (*epoch, at))
-            return epoch
+            make_durable(connection)
+            with connection.transaction():
+                # Others who write, or begin an epoch, come before or after.
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+                last = _epoch(connection)
+                if last in tried:
+                    # The commit took effect whose answer was lost.
+                    settle(connection)
+                    return last
+                [(position,)] = connection.execute("SELECT COALESCE(max(position), 0) FROM log.event").fetchall()
+                tried.append(last.next(position, at))
+                connection.execute("INSERT INTO log.epoch VALUES (%s, %s, %s)", (*tried[-1], at))
+            return tried[-1]
 
         return self._pool.run(begin)
 

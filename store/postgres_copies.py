@@ -8,7 +8,7 @@ from psycopg import sql
 
 from store.append_sql import LOCK
 from store.archive import VAULT_PARTS, Part, Row
-from store.connecting import connect, told
+from store.connecting import connect, make_durable, told
 from store.errors import NotEmpty, StoreError
 from store.postgres_schema import ACCESS, LOG, VAULT, require
 from store.snapshots import in_form
@@ -110,6 +110,7 @@ class PostgresRestore:
         self._connection = connect(url)
         try:
             with told():
+                make_durable(self._connection)
                 self._begin()
         except BaseException:
             self._connection.close()

@@ -72,6 +72,7 @@ VAULT = Schema(
                 sealed bytea NOT NULL,
                 PRIMARY KEY (person_id, field)) {_VACUUMED}""",
         ),
+        ("CREATE TABLE vault.erased_until (epoch bigint NOT NULL, position bigint NOT NULL)",),
     ),
 )
 
@@ -105,7 +106,7 @@ _RIGHTS: dict[str, tuple[str, ...]] = {
         "GRANT USAGE, SELECT ON SEQUENCE log.position TO {role}",
     ),
     "vault": (
-        "GRANT SELECT, INSERT, UPDATE, DELETE ON vault.person, vault.person_key TO {role}",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON vault.person, vault.person_key, vault.erased_until TO {role}",
         "GRANT SELECT ON vault.schema_version TO {role}",
     ),
     "access": (

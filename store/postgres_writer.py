@@ -14,7 +14,7 @@ import psycopg
 from psycopg import errors
 from psycopg.types.numeric import Int4, Int8
 
-from store.connecting import Connection, away, connect, full, is_away
+from store.connecting import Connection, away, connect, full, is_away, make_durable
 from store.errors import Conflict, DuplicateCommand, StoreAway, StoreError
 from store.recorder import CommandRow, Unit
 
@@ -37,13 +37,13 @@ _OPTIONS = (
     "-c default_transaction_isolation=read\\ committed -c plan_cache_mode=force_generic_plan "
     "-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off -c timezone=UTC"
 )
-# What is acknowledged is on disk (and on the standby, where there is a synchronous one), whatever the server's default.
-_DURABLE = """SELECT set_config('synchronous_commit', 'on', false)
-    WHERE current_setting('synchronous_commit') IN ('off', 'local')"""
 # After a crash, a server shows what its standby may not have yet. A commit waits for all that lies before it, and one
 # that writes nothing would wait for nothing.
 _SETTLED = "SELECT pg_logical_emit_message(true, 'shaoxiang', '')"
 _PAUSE_SECONDS = 0.1
+
+CONFIRMATION = Unit((), {}, None, {})
+"""Stores nothing: once it is answered, all that the log showed before is where an acknowledged unit has to be."""
 
 
 class Writer:
@@ -103,7 +103,7 @@ class Writer:
             looked_for = {number: _stored(connection, unit) for number, unit in rest.items()}
             found = {number: position for number, position in looked_for.items() if position is not None}
             if found:
-                connection.execute(_SETTLED)
+                settle(connection)
             for number, position in found.items():
                 answers[number] = position
                 del rest[number]
@@ -114,7 +114,7 @@ class Writer:
     def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
             self._connection = connect(self._url, _OPTIONS)
-            self._connection.execute(_DURABLE)
+            make_durable(self._connection)
         return self._connection
 
 
@@ -124,6 +124,11 @@ def stored_command(connection: Connection, command_id: UUID) -> CommandRow | Non
     if row is None:
         return None
     return CommandRow.model_validate(dict(zip(_COMMAND_FIELDS, row, strict=True)))
+
+
+def settle(connection: Connection) -> None:
+    """Wait until all that this session may see is where an acknowledged unit has to be."""
+    connection.execute(_SETTLED)
 
 
 _COMMAND_FIELDS = ("id", "actor", "name", "request_hash", "result", "position", "at")
@@ -149,6 +154,8 @@ def _append(connection: Connection, units: Sequence[Unit]) -> list[Answer]:
     arguments = _arguments(units)
     row = connection.execute(_APPEND, arguments, prepare=True, binary=True).fetchone()
     assert row is not None
+    if CONFIRMATION in units:
+        settle(connection)
     drawn, head, refusals = row
     answers: list[Answer] = []
     end = 0

@@ -102,6 +102,9 @@ class LogRecorder(Protocol):
     def at(self, positions: Sequence[int]) -> list[RawEvent]:
         """The events at these positions, in order of position; a position at which there is none is left out."""
 
+    def of_topic(self, topic: str, after: int, until: int) -> list[RawEvent]:
+        """The events of a topic after one position and up to another, in order of position."""
+
     def bulk(self, after: int, until: int, part: int, parts: int) -> Iterator[list[RawEvent]]:
         """All events after one position and up to another, in order, in batches; of one share of the cases alone."""
 

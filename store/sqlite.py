@@ -196,6 +196,11 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         """At most `limit` events after the position, in order of position."""
         return self._raw("WHERE notification_id > ? ORDER BY notification_id LIMIT ?", (position, limit))
 
+    def of_topic(self, topic: str, after: int, until: int) -> list[RawEvent]:
+        """The events of a topic after one position and up to another, in order of position."""
+        where = "WHERE notification_id > ? AND notification_id <= ? AND topic = ? ORDER BY notification_id"
+        return self._raw(where, (after, until, topic))
+
     def bulk(self, after: int, until: int, part: int, parts: int) -> Iterator[list[RawEvent]]:
         """All events after one position and up to another, in order, in batches; of one share of the cases alone."""
         chosen = [bytes([byte]) for byte in range(_BYTES) if part_of(bytes([byte] * 16), parts) == part]

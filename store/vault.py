@@ -133,8 +133,7 @@ class Vault:
         with self._database.writing() as connection:
             if _key_row(connection, person_id) is None:
                 raise _unknown(person_id)
-            connection.execute("UPDATE person_key SET wrapped = NULL WHERE person_id = ?", (person_id.bytes,))
-            connection.execute("DELETE FROM person WHERE person_id = ?", (person_id.bytes,))
+            destroy(connection, person_id)
         self._database.forget()
 
     def close(self) -> None:
@@ -159,6 +158,12 @@ class Vault:
 
     def _unwrap(self, person_id: UUID, wrapped: bytes) -> bytes:
         return _open(self._master, wrapped, _about(person_id, "key"))
+
+
+def destroy(connection: Statements, person_id: UUID) -> None:
+    """Destroy a person's key and fields. The key's row stays: it tells an erased person from one whom nobody knows."""
+    connection.execute("UPDATE person_key SET wrapped = NULL WHERE person_id = ?", (person_id.bytes,))
+    connection.execute("DELETE FROM person WHERE person_id = ?", (person_id.bytes,))
 
 
 def _checked(key: bytes, place: str) -> bytes:

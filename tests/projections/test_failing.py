@@ -1,4 +1,4 @@
-"""A failure that nobody foresaw ends no projector: it says so, backs off and goes on, and another may lead meanwhile."""
+"""A failure that nobody foresaw ends no projector: it says so, backs off and goes on; another may lead meanwhile."""
 
 import threading
 import time

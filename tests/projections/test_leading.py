@@ -1,6 +1,7 @@
 """One projector leads the views of a PostgreSQL database. Others stand by, take over, and nothing is folded twice."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from bench.histories import MemoryLog, interleaved
 from bench.postgres import Postgres
 from domain.kernel import Fact
+from projections import postgres
 from projections.events import Log
 from projections.following import Follower
 from projections.projector import Projector
@@ -35,10 +37,10 @@ def url(database: str) -> str:
 
 
 @contextmanager
-def running(url: str, log: Log) -> Iterator[Projector]:
+def running(url: str, log: Log, poll_seconds: float = 0.05) -> Iterator[Projector]:
     """A projector with a connection of its own, as another process would have it."""
     store, stop = ViewStore.connect(url), threading.Event()
-    projector = Projector(log, store, VIEWS, batch=25, poll_seconds=0.05)
+    projector = Projector(log, store, VIEWS, batch=25, poll_seconds=poll_seconds)
     thread = threading.Thread(target=projector.run, args=(stop,))
     thread.start()
     try:
@@ -156,6 +158,110 @@ def test_a_leader_whose_session_is_gone_writes_nothing_more(url: str) -> None:
     with pytest.raises((DBAPIError, ConnectionError)), store.writing() as db:
         store.move(db, VIEWS, 7)
     assert not store.backend.try_to_lead()
+    store.close()
+    other.close()
+
+
+def test_a_leader_that_is_stopped_is_followed_within_seconds_and_stands_by_once_it_goes_on(
+    url: str, tmp_path: Path
+) -> None:
+    script = tmp_path / "follows.py"
+    script.write_text(_FOLLOWS)
+    line = [sys.executable, str(script), str(tmp_path / "log.db"), url]
+    root = Path(__file__).resolve().parents[2]
+    store = ViewStore.connect(url)
+    with stored(FACTS, tmp_path / "log.db") as log:
+        process = subprocess.Popen(line, env={**os.environ, "PYTHONPATH": str(root)}, cwd=root)
+        try:
+            _eventually(lambda: _reached(store) >= 30)
+            process.send_signal(signal.SIGSTOP)
+            assert _reached(store) < len(FACTS)
+            with running(url, log) as standby:
+                began = time.monotonic()
+                _eventually(lambda: _leaders(standby) == 1)
+                assert time.monotonic() - began < 6
+                process.send_signal(signal.SIGCONT)
+                _eventually(lambda: standby.position == len(FACTS))
+                time.sleep(1.5)
+                assert process.poll() is None
+                assert _leaders(standby) == 1
+                assert everything(store) == everything(folded(FACTS).store)
+        finally:
+            process.kill()
+            process.wait()
+    store.close()
+
+
+@pytest.mark.parametrize("hangs", ["between two batches", "within a batch"])
+def test_a_leader_that_hangs_loses_its_locks(url: str, hangs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "LEASE_SECONDS", 1)
+    hanging, other = ViewStore.connect(url), ViewStore.connect(url)
+    hanging.prepare(VIEWS)
+    assert hanging.backend.try_to_lead()
+
+    def fold(work: Callable[[], object] = lambda: None) -> None:
+        with hanging.writing() as db:
+            hanging.move(db, VIEWS, 7)
+            work()
+
+    def another_writes() -> None:
+        _eventually(other.backend.try_to_lead, 5)
+        with other.writing() as db:
+            other.backend.lock_positions(db, 1)
+
+    if hangs == "between two batches":
+        fold()
+        another_writes()
+    with pytest.raises(ConnectionError, match="another may lead"):
+        fold(another_writes)
+    assert not hanging.backend.try_to_lead()
+    hanging.close()
+    other.close()
+
+
+def test_a_leader_that_stops_in_the_middle_of_a_copy_is_ended_by_whoever_stands_by(url: str) -> None:
+    stopped, other = ViewStore.connect(url), ViewStore.connect(url)
+    stopped.prepare(VIEWS)
+    assert stopped.backend.try_to_lead()
+    began = time.monotonic()
+
+    def stop() -> None:
+        with stopped.writing() as db:
+            stopped.move(db, VIEWS, 7)
+            driver = db.connection.driver_connection
+            assert driver is not None
+            with driver.cursor() as cursor, cursor.copy("COPY positions FROM STDIN"):
+                _eventually(other.backend.try_to_lead, 10)
+
+    with pytest.raises((ConnectionError, psycopg.OperationalError)):
+        stop()
+    assert time.monotonic() - began < 6
+    stopped.close()
+    other.close()
+
+
+def test_a_leader_that_sleeps_long_between_its_looks_goes_on_leading(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "LEASE_SECONDS", 2)
+    with running(url, MemoryLog(FACTS), poll_seconds=60) as leader:
+        _eventually(lambda: leader.position == len(FACTS))
+        session = leader.store.backend._leader  # type: ignore[attr-defined]
+        time.sleep(3)
+        assert leader.store.backend._leader is session  # type: ignore[attr-defined]
+        assert not session.closed
+
+
+def test_a_leader_that_rebuilds_for_long_goes_on_leading(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "LEASE_SECONDS", 1)
+    store = ViewStore.connect(url)
+    store.prepare(VIEWS)
+    assert store.backend.try_to_lead()
+    with store.backend.rebuilding():
+        time.sleep(2.5)
+    with store.writing() as db:
+        store.move(db, VIEWS, 7)
+    other = ViewStore.connect(url)
+    assert not other.backend.try_to_lead()
+    _eventually(other.backend.try_to_lead, 5)
     store.close()
     other.close()
 

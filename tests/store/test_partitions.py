@@ -10,6 +10,9 @@ import psycopg
 import pytest
 
 from domain.kernel import FAMILY_VERSION, Kind, child, new_family
+from store import partitions as partitions_module
+from store.append_sql import LOCK
+from store.connecting import Connection, connect
 from store.errors import PartitionRefused, StoreError
 from store.log import EventLog
 from store.partitions import Partition, attach, detach, partitions
@@ -176,6 +179,52 @@ def test_a_year_that_comes_back_with_other_events_is_refused(url: str, log: Even
         connection.execute("DELETE FROM log.event_2023")
     with pytest.raises(PartitionRefused, match="holds 0 events, and 1 were taken out"):
         attach(url, 2023)
+
+
+def test_nobody_stands_still_while_a_year_is_counted(url: str, log: EventLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = a_lamp_of(2023)
+    log.save([old])
+    log.save([a_lamp_of(2024)])
+    count = partitions_module._count
+    free: list[bool] = []
+
+    def counted(connection: Connection, table: str, *, after: int = 0, until: int = 2**63 - 1) -> Partition:
+        if after == 0:
+            # The whole year is counted.
+            with psycopg.connect(url) as other:
+                free.append(other.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchall()[0][0])
+        found = count(connection, table, after=after, until=until)
+        if len(free) == 1 and after == 0:
+            old.light(Colour.RED)
+            log.save([old])
+            log.save([a_lamp_of(2024)])
+        return found
+
+    monkeypatch.setattr(partitions_module, "_count", counted)
+    assert detach(url, 2023, NOW) == Partition("2023", 2, 1, 3, attached=False), "with what came in meanwhile"
+    assert attach(url, 2023) == Partition("2023", 2, 1, 3, attached=True)
+    assert free == [True, True]
+
+
+def test_a_year_put_back_is_not_read_through_while_all_stand_still(
+    url: str, log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.save([a_lamp_of(2023)])
+    log.save([a_lamp_of(2024)])
+    detach(url, 2023, NOW)
+    said: list[str] = []
+
+    def listening(address: str) -> Connection:
+        connection = connect(address, "-c client_min_messages=debug1")
+        connection.add_notice_handler(lambda notice: said.append(str(notice.message_primary)))
+        return connection
+
+    monkeypatch.setattr(partitions_module, "connect", listening)
+    attach(url, 2023)
+    assert any("partition constraint" in each and "is implied" in each for each in said)
+    with psycopg.connect(url) as connection:
+        left = connection.execute("SELECT conname FROM pg_constraint WHERE conname = 'within_its_year'").fetchall()
+    assert left == []
 
 
 def test_a_year_is_not_torn_from_somebody_who_reads(url: str, log: EventLog, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
@@ -19,11 +20,12 @@ from psycopg import errors
 from bench.postgres import Postgres
 from store import postgres_database, postgres_writer
 from store.append_sql import LOCK
-from store.connecting import Connection, connect
+from store.connecting import Connection, Pool, connect
 from store.errors import Conflict, DuplicateCommand, NewerStore, NotMigrated, StoreAway, StoreError
 from store.log import EventLog
 from store.migrations import Schema
 from store.postgres import PostgresRecorder
+from store.postgres_copies import PostgresRestore
 from store.postgres_schema import ACCESS, LOG, SCHEMAS, VAULT, migrate
 from store.postgres_writer import Answer, Writer
 from store.recorder import BULK_BATCH, Unit
@@ -220,7 +222,7 @@ def test_one_refusal_in_a_batch_takes_nobody_with_it(url: str) -> None:
     recorder = PostgresRecorder(url)
     mapper = EventLog.in_memory(KINDS).mapper
 
-    def unit_of(aggregate: Lamp | Bell, **more: object) -> Unit:
+    def unit_of(aggregate: Lamp | Bell, **more: Any) -> Unit:
         events = [mapper.to_stored_event(event) for event in aggregate.collect_events()]
         return Unit(events, {}, None, {})._replace(**more)
 
@@ -239,7 +241,7 @@ def test_one_refusal_in_a_batch_takes_nobody_with_it(url: str) -> None:
     answers = recorder._writer.write(units)
     assert [type(answer) for answer in answers] == [int, Conflict, DuplicateCommand, Conflict, Conflict, int, int]
     assert [str(answer)[:6] for answer in answers[3:5]] == ["stream", "the co"]
-    assert [len(recorder.stream(unit.events[0].originator_id)) for unit in units[:6]] == [1, 1, 0, 0, 0, 1]
+    assert [len(recorder.stream(UUID(str(unit.events[0].originator_id)))) for unit in units[:6]] == [1, 1, 0, 0, 0, 1]
     assert (recorder.counter("today"), recorder.counter("tomorrow")) == (1, 1)
     assert answers[5] == recorder.position()
     recorder.close()
@@ -428,6 +430,9 @@ def test_what_is_acknowledged_is_on_disk_whatever_the_servers_default(url: str) 
     shown = recorder._writer._connected().execute("SHOW synchronous_commit").fetchone()
     assert shown == ("on",)
     recorder.close()
+    restore = PostgresRestore(url, ("events",))
+    assert restore._connection.execute("SHOW synchronous_commit").fetchone() == ("on",)
+    restore.abandon()
 
 
 # --- what a failover or a crash may take or leave ---
@@ -454,7 +459,7 @@ def test_a_wait_does_not_end_for_what_the_log_has_no_more(url: str, log: EventLo
     assert log.wait(1, 0.2) == 1
 
 
-@pytest.mark.parametrize("trouble", [errors.DiskFull, errors.QueryCanceled])
+@pytest.mark.parametrize("trouble", [errors.DiskFull, errors.NumericValueOutOfRange])
 def test_what_was_stored_before_a_break_is_not_taken_back_by_what_befalls_the_others(
     url: str, trouble: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -479,7 +484,7 @@ def test_what_was_stored_before_a_break_is_not_taken_back_by_what_befalls_the_ot
 
 def test_units_that_are_tried_one_by_one_share_their_patience(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: Connection, units: Sequence[Unit]) -> list[Answer]:
-        raise (errors.QueryCanceled if len(units) > 1 else psycopg.OperationalError)("no")
+        raise (errors.NumericValueOutOfRange if len(units) > 1 else psycopg.OperationalError)("no")
 
     monkeypatch.setattr(postgres_writer, "_append", broken)
     writer, began = Writer(url, 0.5), time.monotonic()
@@ -509,6 +514,107 @@ def test_what_a_crash_left_behind_is_acknowledged_only_once_the_standby_has_it_t
             standby.run()
         assert writing.result(15) == recorder.position()
         recorder.close()
+
+
+def test_a_retry_is_answered_only_once_the_standby_has_what_it_is_answered_with() -> None:
+    with Postgres.start() as primary, primary.standby(synchronous=True) as standby, ThreadPoolExecutor() as pool:
+        url = primary.create("shaoxiang")
+        migrate(url, NOON)
+        writing, other = PostgresRecorder(url, patience=1), PostgresRecorder(url, patience=20, readers=1)
+        command = a_command()
+        standby.stop()
+        first = pool.submit(writing.write, _unit(uuid4())._replace(command=command))
+        with pytest.raises(TimeoutError):
+            first.result(1)
+        # Whoever wrote is gone, and what it wrote shows after the crash.
+        primary.stop("immediate")
+        assert isinstance(first.exception(15), StoreAway)
+        primary.run()
+        try:
+            retry = pool.submit(other.command, command.id)
+            with pytest.raises(TimeoutError):
+                retry.result(2)
+            assert other.command(uuid4()) is None, "who only looks is not kept waiting"
+            assert other.position() == 1
+        finally:
+            standby.run()
+        assert retry.result(15) == command.model_copy(update={"position": 1})
+        writing.close()
+        other.close()
+
+
+def test_a_command_is_confirmed_with_a_write_only_where_it_is_found(url: str) -> None:
+    recorder, command = PostgresRecorder(url), a_command()
+    recorder.write(_unit(uuid4())._replace(command=command))
+
+    def written() -> int:
+        with psycopg.connect(url) as connection:
+            return int(connection.execute("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn").fetchall()[0][0])
+
+    assert recorder.command(uuid4()) is None
+    before = written()
+    assert recorder.command(command.id) == command.model_copy(update={"position": 1})
+    assert written() > before
+    recorder.close()
+
+
+def test_a_statement_that_the_server_cancels_is_asked_again(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = PostgresRecorder(url, patience=10)
+    with psycopg.connect(url) as holding, ThreadPoolExecutor() as pool:
+        holding.execute("LOCK TABLE log.event")
+        asked = pool.submit(recorder.position)
+        with pytest.raises(TimeoutError):
+            asked.result(0.5)
+        holding.execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        with pytest.raises(TimeoutError):
+            asked.result(0.5)
+        holding.rollback()
+        assert asked.result(10) == 0
+    recorder.close()
+
+
+@pytest.mark.parametrize(
+    "trouble", [errors.QueryCanceled, errors.SerializationFailure, errors.IoError, errors.OutOfMemory]
+)
+def test_what_ails_the_server_is_told_as_such(url: str, trouble: type[psycopg.Error]) -> None:
+    pool = Pool(url, patience=0.2)
+
+    def fail(_: Connection) -> None:
+        raise trouble("it could not")
+
+    with pytest.raises(StoreAway):
+        pool.run(fail)
+    pool.close()
+
+
+def test_epochs_that_are_begun_at_once_come_one_after_the_other(url: str) -> None:
+    recorders = [PostgresRecorder(url) for _ in range(4)]
+    with ThreadPoolExecutor() as pool:
+        begun = list(pool.map(lambda recorder: recorder.new_epoch(NOON), recorders))
+    assert sorted(epoch.number for epoch in begun) == [int(NOON.timestamp()) + more for more in range(4)]
+    assert max(begun) == recorders[0].epoch()
+    for recorder in recorders:
+        recorder.close()
+
+
+def test_an_epoch_whose_answer_was_lost_is_begun_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder, run, tries = PostgresRecorder(url), Pool.run, []
+
+    def broken(pool: Pool, work: Callable[[Connection], object]) -> object:
+        def lost(connection: Connection) -> object:
+            answer = work(connection)
+            tries.append(answer)
+            if len(tries) == 1:
+                raise psycopg.OperationalError("the connection broke after the commit")
+            return answer
+
+        return run(pool, lost)
+
+    monkeypatch.setattr(Pool, "run", broken)
+    epoch = recorder.new_epoch(NOON)
+    assert tries == [epoch, epoch]
+    assert count(url, "log.epoch") == 1
+    recorder.close()
 
 
 def test_a_process_that_hangs_while_it_writes_into_the_vault_holds_nobody_up_for_long(
