@@ -2,7 +2,8 @@
 
 The leader holds an advisory lock in the very session in which it writes. When that session is lost, so are the lock and
 every write that was under way: a process that was the leader cannot write one row after another has taken over.
-A leader that is stopped, or hangs, keeps its session though; the server ends that after `LEASE_SECONDS` of silence.
+A leader that is stopped, or hangs, keeps its session though; after `LEASE_SECONDS` of
+silence the server ends that, or whoever stands by does.
 """
 
 import os
