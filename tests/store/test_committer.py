@@ -105,7 +105,7 @@ def test_closing_writes_what_waits_and_takes_nothing_more() -> None:
             commits.submit(a_unit(uuid4()))
         disk.free.set()
         closing.result(10)
-        assert sorted(each.result(0) for each in waiting) == [1, 2, 3, 4, 5]
+        assert sorted(each.result(10) for each in waiting) == [1, 2, 3, 4, 5]
     commits.close()
 
 
