@@ -59,11 +59,12 @@ def create_app(deps: Deps) -> FastAPI:
     app.state.limiter = MovingWindowRateLimiter(MemoryStorage())
     app.state.streams = Counter[str]()
     limit = deps.limits.body_at_most
+    # Routes are tried one after another, so what is asked for most comes first.
+    for module in (files, lists, dashboard, house, officers, timeliness, events):
+        app.include_router(module.router, prefix=PREFIX)
     for module in COMMAND_ROUTERS:
         app.include_router(module.router, prefix=PREFIX, max_body_size=limit)
     app.include_router(router_of_photos(deps.limits.photo_at_most), prefix=PREFIX)
-    for module in (house, officers, dashboard, lists, files, timeliness, events):
-        app.include_router(module.router, prefix=PREFIX)
     app.include_router(health.router)
     problems.install(app)
     install_outages(app)

@@ -28,8 +28,8 @@ class Identity:
     """The token's own id, never the token."""
 
 
-def parts(request: Request) -> Deps:
-    """What wiring handed to the app."""
+async def parts(request: Request) -> Deps:
+    """What wiring handed to the app. It waits for nothing, so it needs no thread of its own."""
     deps: Deps = request.app.state.deps
     return deps
 

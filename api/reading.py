@@ -9,12 +9,14 @@ from fastapi import Depends, Header, Query, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, BeforeValidator
+from starlette.concurrency import run_in_threadpool
 
+from api.deps import Deps
 from api.identity import Caller, Identity, Parts
 from desk.arguments import Moment
 from domain.registry.organisations import City
 
-__all__ = ["POSITION_MOST", "Day", "Instant", "Reader", "by_code", "fresh", "known_parameters", "one_of"]
+__all__ = ["POSITION_MOST", "Day", "Instant", "Reader", "by_code", "fresh", "known_parameters", "one_of", "written"]
 
 POSITION_MOST = 2**63 - 1
 """The largest position that a store can hold."""
@@ -34,7 +36,7 @@ Instant = Annotated[Moment, BeforeValidator(_as_written)]
 WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
 
 
-def fresh(
+async def fresh(
     response: Response,
     deps: Parts,
     who: Caller,
@@ -50,16 +52,29 @@ def fresh(
     if found:
         wanted = position if position is not None else x_log_position
         seconds = min(float(found[1]), deps.limits.wait_at_most)
-        if deps.projector.wait_for(deps.log.position() if wanted is None else wanted, seconds):
+        if await run_in_threadpool(_reached, deps, wanted, seconds):
             response.headers["Preference-Applied"] = f"wait={found[1]}"
     return who
+
+
+def _reached(deps: Deps, position: int | None, seconds: float) -> bool:
+    return deps.projector.wait_for(deps.log.position() if position is None else position, seconds)
 
 
 Reader = Annotated[Identity, Depends(fresh)]
 """The caller of a read, after the wait that was preferred."""
 
 
-def known_parameters(request: Request, _: Caller) -> None:
+def written(answer: BaseModel, response: Response) -> Response:
+    """The answer as JSON, with the headers that were set on `response`.
+
+    Whoever reads much writes it out in the thread that made it. The framework would look at every part of it again,
+    and take another thread for that.
+    """
+    return Response(answer.model_dump_json(), media_type="application/json", headers=dict(response.headers))
+
+
+async def known_parameters(request: Request, _: Caller) -> None:
     """Refuse query parameters that the route does not have: whoever misspells a filter must not get everything."""
     if not request.query_params:
         return

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, true
 
 from api.deps import Deps
 from api.listing import in_scope
@@ -19,7 +19,7 @@ from projections.interviews import INTERVIEWS
 from projections.statistics import EVERYTHING, Scope
 from projections.tables import Entity
 
-__all__ = ["must_see", "must_see_cases", "must_see_outcomes", "seen", "sight_of", "statistical"]
+__all__ = ["must_see", "must_see_cases", "must_see_outcomes", "seen", "seen_in", "sight_of", "statistical"]
 
 
 def sight_of(deps: Deps, actor: Actor) -> Sight:
@@ -55,13 +55,23 @@ def must_see(deps: Deps, db: Connection, actor: Actor, stream: UUID) -> Sight:
     Raises Unknown where the views have no such stream, NotPermitted where it lies outside the scope.
     """
     found = must_see_cases(deps, actor)
-    matter = case_of(str(stream))
-    known = db.execute(select(BOARD.table.c.id).where(BOARD.table.c.id == matter)).first()
-    if known is None:
+    inside = in_scope(BOARD, found.scope) if _by_matter(found) else true()
+    matter = db.execute(select(inside).where(BOARD.table.c.id == case_of(str(stream)))).first()
+    if matter is None:
         raise Unknown(f"There is no {stream}; a new one shows a moment later, see Prefer: wait.", id=str(stream))
-    if str(stream) not in seen(db, found, [str(stream)]):
+    if not (matter[0] if _by_matter(found) else seen(db, found, [str(stream)])):
         raise NotPermitted(f"{stream} lies outside what {actor.organisation} may read.", id=str(stream))
     return found
+
+
+def _by_matter(reader: Sight) -> bool:
+    """Whether who sees a matter sees all that is in it; a department sees its own part alone."""
+    return "department" not in reader.scope
+
+
+def seen_in(db: Connection, reader: Sight, streams: Iterable[str]) -> set[str]:
+    """Those streams of one matter that the reader may see, who was found to see the matter (`must_see`)."""
+    return set(streams) if _by_matter(reader) else seen(db, reader, streams)
 
 
 def seen(db: Connection, reader: Sight, streams: Iterable[str]) -> set[str]:
@@ -74,7 +84,7 @@ def seen(db: Connection, reader: Sight, streams: Iterable[str]) -> set[str]:
         return asked
     by_row: dict[tuple[Entity, str], list[str]] = {}
     for stream in asked:
-        by_row.setdefault(_decides(stream, alone="department" in reader.scope), []).append(stream)
+        by_row.setdefault(_decides(stream, alone=not _by_matter(reader)), []).append(stream)
     found: set[str] = set()
     for entity in (BOARD, INBOX, INTERVIEWS):
         keys = [key for table, key in by_row if table is entity]

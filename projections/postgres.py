@@ -7,8 +7,9 @@ silence the server ends that, or whoever stands by does.
 """
 
 import os
+import select
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
@@ -16,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.schema import CreateIndex
 
 from projections import copying
@@ -85,29 +86,18 @@ class PostgresBackend:
     def __init__(self, url: str, connections: int = 8) -> None:
         """`url` is libpq's, and may name several hosts; `connections` is how many read at once at most."""
         self.url = url
-        self.engine = self._engine(_READ, pool_size=connections, max_overflow=0, pool_timeout=_POOL_SECONDS)
-        self._writers = self._engine(_WRITE, pool_size=2, max_overflow=8)
+        self.engine = _engine(
+            lambda: _reader(url), pool_size=connections, max_overflow=0, pool_timeout=_POOL_SECONDS
+        )
+        self._writers = _engine(lambda: psycopg.connect(conninfo(url, _WRITE)), pool_size=2, max_overflow=8)
         self._leader: Connection | None = None
         self._one_at_a_time = threading.RLock()
-
-    def _engine(self, options: str, **pool: int) -> Engine:
-        told = conninfo(self.url, options)
-        return create_engine(
-            "postgresql+psycopg://",
-            creator=lambda: psycopg.connect(told),
-            # After a failover every connection there is leads nowhere; one that is asked first is replaced.
-            pool_pre_ping=True,
-            use_native_hstore=False,
-            **pool,
-        )
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that sees one state of all views."""
-        with self.engine.connect() as plain:
-            db = plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            with db.begin():
-                yield db
+        with self.engine.connect() as db, db.begin():
+            yield db
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -362,3 +352,30 @@ def _driver(db: Connection) -> "psycopg.Connection[Any]":
     """The driver's own connection, for what SQLAlchemy has no words for."""
     connection: psycopg.Connection[Any] = db.connection.driver_connection  # type: ignore[assignment]
     return connection
+
+
+def _engine(creator: Callable[[], psycopg.Connection[Any]], **pool: int) -> Engine:
+    engine = create_engine("postgresql+psycopg://", creator=creator, use_native_hstore=False, **pool)
+    event.listen(engine, "checkout", _must_be_quiet)
+    return engine
+
+
+def _reader(url: str) -> psycopg.Connection[Any]:
+    """A connection whose transactions see one state of all views, said once and not before each of them."""
+    connection = psycopg.connect(conninfo(url, _READ))
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    return connection
+
+
+def _must_be_quiet(connection: psycopg.Connection[Any], *_: object) -> None:
+    """See to it that a connection whose server is gone is replaced, and all its like with it.
+
+    After a failover every connection there is leads nowhere. A server that ends one says so, or closes it, and either
+    can be read; one that lives says nothing unasked. So nobody pays a round trip for asking.
+    """
+    heard = select.poll()
+    if not connection.closed:
+        heard.register(connection.fileno(), select.POLLIN)
+    if connection.closed or heard.poll(0):
+        raise InvalidatePoolError

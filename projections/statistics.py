@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, cast, false, func, select, true
 
@@ -36,8 +36,7 @@ GROUPINGS = (*PERIODS, *DIMENSIONS)
 """All by which figures may be grouped."""
 
 
-@dataclass(frozen=True)
-class Figure:
+class Figure(NamedTuple):
     """One indicator for one group. `numerator` and `denominator` are as frozen; adjustments came later.
 
     `rate` is numerator over denominator as frozen, `adjusted` with the adjustments; None over nothing. For
@@ -95,19 +94,30 @@ def indicators(
     _known("indicator", names, INDICATORS)
     sums: dict[tuple[str, ...], dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0, 0, 0]))
     periods = [each for each in by if each in PERIODS]
-    for row in db.execute(_query(since, through, by, filters, names, scope)).mappings():
-        day = date.fromisoformat(row["day"]) if periods else date.min
-        group = tuple(PERIODS[each](day) if each in PERIODS else row[each] for each in by)
-        there = sums[group][row["indicator"]]
-        first = 2 if row["adjustment"] else 0
-        # PostgreSQL sums to its decimal type.
-        there[first] += int(row["numerator"])
-        there[first + 1] += int(row["denominator"])
+    for indicator, adjustment, *kept, numerator, denominator in db.execute(
+        _query(since, through, by, filters, names, scope)
+    ):
+        there = sums[_group(by, kept) if periods else tuple(kept)][indicator]
+        first = 2 if adjustment else 0
+        there[first] += numerator
+        there[first + 1] += denominator
     if not by:
         sums.setdefault((), defaultdict(lambda: [0, 0, 0, 0]))
-    return [
-        _figure(dict(zip(by, group, strict=True)), name, sums[group][name]) for group in sorted(sums) for name in names
-    ]
+    figures: list[Figure] = []
+    for key in sorted(sums):
+        group, counted = dict(zip(by, key, strict=True)), sums[key]
+        figures += [_figure(group, name, counted.get(name, NOTHING)) for name in names]
+    return figures
+
+
+NOTHING = (0, 0, 0, 0)
+
+
+def _group(by: Sequence[str], kept: Sequence[str]) -> tuple[str, ...]:
+    """The group of a row that keeps its dimensions in the order of `by`, and then its day."""
+    *dimensions, last = kept
+    day, values = date.fromisoformat(last), iter(dimensions)
+    return tuple(PERIODS[each](day) if each in PERIODS else next(values) for each in by)
 
 
 @dataclass(frozen=True)
@@ -123,8 +133,8 @@ def volumes(db: Connection, day: date, scope: Scope = EVERYTHING) -> Volumes:
     """What one day brought. A department is told of the cases that it leads; a report has no department yet."""
     names = ("valid_report_rate", "whistle_rate", CLOSED_CASES)
     sums = dict.fromkeys(names, 0)
-    for row in db.execute(_query(day, day, (), {}, names, scope)).mappings():
-        sums[row["indicator"]] += int(row["denominator"])
+    for indicator, _, _, denominator in db.execute(_query(day, day, (), {}, names, scope)):
+        sums[indicator] += denominator
     return Volumes(*(sums[name] for name in names))
 
 
@@ -167,18 +177,15 @@ def ranked(figures: Iterable[Figure], *, at_least: int, by: str) -> list[Rank]:
 
 def together(figures: Iterable[Figure]) -> list[Figure]:
     """The figures of all groups as those of one."""
-    sums: dict[str, Figure] = {}
-    for each in figures:
-        there = sums.get(each.indicator, Figure({}, each.indicator, 0, 0))
-        sums[each.indicator] = Figure(
-            {},
-            each.indicator,
-            there.numerator + each.numerator,
-            there.denominator + each.denominator,
-            there.adjustment_numerator + each.adjustment_numerator,
-            there.adjustment_denominator + each.adjustment_denominator,
-        )
-    return list(sums.values())
+    sums: dict[str, list[float]] = defaultdict(lambda: [0, 0, 0, 0])
+    for _, indicator, *counts in figures:
+        there = sums[indicator]
+        for place, count in enumerate(counts):
+            there[place] += count
+    return [
+        Figure({}, indicator, numerator, int(denominator), later_numerator, int(later_denominator))
+        for indicator, (numerator, denominator, later_numerator, later_denominator) in sums.items()
+    ]
 
 
 def _query(

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
@@ -13,7 +13,7 @@ from api.deps import Deps
 from api.identity import Parts
 from api.listing import STREET_DIGITS, in_scope
 from api.problems import declared
-from api.reading import Reader, known_parameters
+from api.reading import Reader, known_parameters, written
 from api.routes.timeliness import Place
 from api.sight import must_see_cases, must_see_outcomes, statistical
 from projections import overview
@@ -103,9 +103,10 @@ EXAMPLE = {
     "/dashboard",
     operation_id="dashboard",
     summary="What matters now",
+    response_model=Dashboard,
     responses={200: {"content": {"application/json": {"example": EXAMPLE}}}, **declared(401, 403, 422, 429, 500)},
 )
-def dashboard(deps: Parts, who: Reader) -> Dashboard:
+def dashboard(response: Response, deps: Parts, who: Reader) -> Response:
     """What runs by light, what the day brought, and how the month stands, within the caller's scope.
 
     Matters are told by district in a city, and by street in a district or street; figures by department in a city, and
@@ -115,13 +116,14 @@ def dashboard(deps: Parts, who: Reader) -> Dashboard:
     reader = must_see_cases(deps, who.actor)
     now, scope = deps.clock.now(), statistical(deps, reader)
     with deps.views.reading() as db:
-        return Dashboard(
+        found = Dashboard(
             at=now,
             matters=_matters(db, now, scope),
             responses=_lit(overview.responses(db, micros(now), lambda view: in_scope(view, scope))),
             today=_today(deps, db, now, scope),
             month=_month(deps, db, now, scope),
         )
+    return written(found, response)
 
 
 def _matters(db: Connection, now: datetime, scope: Scope) -> list[Lit]:

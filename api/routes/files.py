@@ -12,8 +12,8 @@ from api.deps import Deps
 from api.identity import Parts
 from api.listing import shown
 from api.problems import declared
-from api.reading import Instant, Reader, known_parameters, one_of
-from api.sight import must_see, seen
+from api.reading import Instant, Reader, known_parameters, one_of, written
+from api.sight import must_see, seen_in
 from desk.permissions import Sight
 from domain.errors import NotPermitted, Unknown
 from domain.kernel import case_of
@@ -93,15 +93,17 @@ class Why(BaseModel):
     segments: list[Segment] = Field(description="what was counted and paused, by which rule, because of which event")
 
 
-@router.get("/cases/{id}", operation_id="case_file", summary="A case file", responses=SAID)
-def case_file(target: Annotated[UUID, Path(alias="id")], response: Response, deps: Parts, who: Reader) -> CaseFile:
+@router.get(
+    "/cases/{id}", operation_id="case_file", summary="A case file", response_model=CaseFile, responses=SAID
+)
+def case_file(target: Annotated[UUID, Path(alias="id")], response: Response, deps: Parts, who: Reader) -> Response:
     """The case with its reports, whistles, responses, evaluations and interviews. The ETag is the case's own."""
     with deps.views.reading() as db:
         reader = must_see(deps, db, who.actor, target)
         parts = _parts(deps, db, reader, target)
     case = _only(parts, target, "case")
     response.headers["ETag"] = f'"{case.version}"'
-    return CaseFile(case=case, **{f"{kind}s": _of(parts, kind) for kind in KINDS})
+    return written(CaseFile(case=case, **{f"{kind}s": _of(parts, kind) for kind in KINDS}), response)
 
 
 KINDS = ("report", "whistle", "response", "evaluation", "interview")
@@ -143,7 +145,7 @@ def timeline(
     with deps.views.reading() as db:
         reader = must_see(deps, db, who.actor, target)
         rows = files.timeline(db, deps.log, target, None if as_of is None else micros(as_of))
-        visible = seen(db, reader, {row["stream"] for row in rows})
+        visible = seen_in(db, reader, {row["stream"] for row in rows})
     return Timeline(items=[_happening(row, reader) for row in rows if row["stream"] in visible])
 
 
@@ -186,7 +188,7 @@ def _parts(deps: Deps, db: Connection, reader: Sight, member: UUID) -> list[Part
     if all(part.id != member for part in found):
         raise Unknown(f"There is no {member}.", id=str(member))
     own = {str(part.id) for part in found if case_of(part.id) == case_of(member)}
-    visible = seen(db, reader, own)
+    visible = seen_in(db, reader, own)
     return [_part(deps, reader, part) for part in found if str(part.id) in visible or str(part.id) not in own]
 
 

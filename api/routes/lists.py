@@ -15,7 +15,7 @@ from api.deps import Deps
 from api.identity import Parts
 from api.listing import Listing, model_of, page
 from api.problems import declared
-from api.reading import Instant, Reader, by_code, known_parameters, one_of
+from api.reading import Instant, Reader, by_code, known_parameters, one_of, written
 from api.searching import search
 from api.sight import must_see_cases, must_see_outcomes
 from desk.actors import Actor, Role
@@ -120,7 +120,7 @@ def _filters_of(row: Row) -> type[BaseModel]:
     return create_model(f"{row.name.capitalize()}Filters", **fields)
 
 
-def _endpoint(row: Row) -> Callable[..., Any]:
+def _endpoint(row: Row, model: type[BaseModel]) -> Callable[..., Any]:
     def read(
         request: Request,
         response: Response,
@@ -130,7 +130,7 @@ def _endpoint(row: Row) -> Callable[..., Any]:
         sort: Any = row.listing.sorts[0],
         cursor: Annotated[str | None, Query(max_length=2000)] = None,
         limit: Annotated[int | None, Query(ge=1)] = None,
-    ) -> dict[str, Any]:
+    ) -> Response:
         reader = row.sight(deps, who.actor)
         size = min(limit or deps.limits.page_size, deps.limits.page_size_at_most)
         chosen = by_code(filters.model_dump(exclude_none=True), deps.city)
@@ -142,7 +142,7 @@ def _endpoint(row: Row) -> Callable[..., Any]:
             following = request.url.include_query_params(cursor=found.after)
             response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
         rows = found.rows if row.adds is None else row.adds(deps, found.rows)
-        return {"items": rows, "next": found.after}
+        return written(model.model_validate({"items": rows, "next": found.after}), response)
 
     read.__annotations__["filters"] = Annotated[_filters_of(row), Query()]
     read.__annotations__["sort"] = Annotated[one_of(row.listing.sorts), Query()]
@@ -159,12 +159,13 @@ def _model(row: Row) -> type[BaseModel]:
 
 router = APIRouter(tags=["views"], dependencies=[Depends(known_parameters)])
 for _row in LISTS:
+    _page = _model(_row)
     router.add_api_route(
         _row.path,
-        _endpoint(_row),
+        _endpoint(_row, _page),
         methods=["GET"],
         operation_id=_row.name,
         summary=_row.summary,
-        response_model=_model(_row),
+        response_model=_page,
         responses=declared(400, 401, 403, 422, 429, 500),
     )
