@@ -86,9 +86,7 @@ class PostgresBackend:
     def __init__(self, url: str, connections: int = 8) -> None:
         """`url` is libpq's, and may name several hosts; `connections` is how many read at once at most."""
         self.url = url
-        self.engine = _engine(
-            lambda: _reader(url), pool_size=connections, max_overflow=0, pool_timeout=_POOL_SECONDS
-        )
+        self.engine = _engine(lambda: _reader(url), pool_size=connections, max_overflow=0, pool_timeout=_POOL_SECONDS)
         self._writers = _engine(lambda: psycopg.connect(conninfo(url, _WRITE)), pool_size=2, max_overflow=8)
         self._leader: Connection | None = None
         self._one_at_a_time = threading.RLock()

@@ -93,9 +93,7 @@ class Why(BaseModel):
     segments: list[Segment] = Field(description="what was counted and paused, by which rule, because of which event")
 
 
-@router.get(
-    "/cases/{id}", operation_id="case_file", summary="A case file", response_model=CaseFile, responses=SAID
-)
+@router.get("/cases/{id}", operation_id="case_file", summary="A case file", response_model=CaseFile, responses=SAID)
 def case_file(target: Annotated[UUID, Path(alias="id")], response: Response, deps: Parts, who: Reader) -> Response:
     """The case with its reports, whistles, responses, evaluations and interviews. The ETag is the case's own."""
     with deps.views.reading() as db:
