@@ -1,6 +1,6 @@
 """How long a read takes over HTTP on a filled store: the case file, board pages, the dashboard. And commands beside.
 
-The log is filled with a city's traffic and folded by a rebuild; then the product's own process answers. Reads of all
+The log is filled with a city's traffic and folded by a rebuild; then the product's own processes answer. Reads of all
 kinds arrive by chance at a rate, on kept connections, about cases, streets and departments drawn at random, and each
 one's time counts from the moment at which it was due to be sent. What is cold is the first look after a start. Beside
 stand the same queries on the bare driver, and the cheapest answer that the process gives. Commands go through the desk
@@ -13,7 +13,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -24,10 +24,11 @@ from sqlalchemy import func, select
 from api.routes.files import IDENTITIES
 from bench.client import Client
 from bench.commands import _Crew
-from bench.filling import fill, weeks_from
+from bench.filling import copies_for, fill, templates, weeks_from
 from bench.harness import real_folder
 from bench.postgres import Postgres
 from bench.processes import Process
+from bench.sampling import sample
 from desk.actors import Role
 from projections.board import BOARD
 from projections.files import case_file
@@ -37,13 +38,20 @@ from projections.times import micros
 from shaoxiang.clock import SystemClock
 from shaoxiang.house import Premises, migrate_all, open_premises
 from shaoxiang.settings import Settings
+from shaoxiang.traffic.copies import Copies
 
-OPTIONS: Mapping[str, float] = {"cases": 20_000, "requests": 400, "rate": 40.0, "small": 10_000, "carried": 40}
-"""Cases in the log, requests of each kind, requests a second; events of the small log, cases carried by commands."""
+OPTIONS: Mapping[str, float] = {
+    "cases": 20_000, "requests": 400, "rate": 20.0, "apis": 2, "small": 10_000, "carried": 40, "check": 0,
+}  # fmt: skip
+"""Cases in the log, requests of each kind, requests a second, API processes (on PostgreSQL; one on SQLite); events of
+the small log, cases carried by commands; whether to compare the views with a fresh fold, and a sample with the desk."""
 
 WEEKS = 6
 DEEP = 5
 DRAWN = 500
+SAMPLED = 0.01
+"""The share of the cases that is done again through the desk."""
+
 OK = 200
 SEED = 20260302
 BARS = {"case file": 20.0, "board": 50.0, "dashboard": 50.0}
@@ -59,6 +67,21 @@ BOARDS: Mapping[str, str] = {
     "board, found by words": "/cases?q={word}&sort=-reported_at",
     "board, found by number": "/cases?q={number}",
 }
+
+
+class Store(NamedTuple):
+    """A filled store: from when and until when, with what, and how many seconds that took."""
+
+    settings: Settings
+    weeks: Sequence[date]
+    until: datetime
+    cases: int | None
+    seconds: float
+
+    def copies(self) -> Copies:
+        """What it was filled with."""
+        assert self.cases is not None
+        return copies_for(templates(), cases=self.cases, seed=1, weeks=self.weeks, until=self.until, commands=False)
 
 
 class Ways(NamedTuple):
@@ -80,7 +103,7 @@ class Ways(NamedTuple):
 
 
 def run(
-    store: str, *, cases: float, requests: float, rate: float, small: float, carried: float
+    store: str, *, cases: float, requests: float, rate: float, apis: float, small: float, carried: float, check: float
 ) -> list[dict[str, object]]:
     """The rows of the bench."""
     with ExitStack() as stack:
@@ -92,30 +115,44 @@ def run(
             began = time.monotonic()
             premises.house.projector.rebuild()
             folded = time.monotonic() - began
+            events = premises.house.log.position()
+            size: dict[str, object] = {"name": "size", "cases": int(cases), "events": events}
+            size |= {"filled_seconds": round(large.seconds, 1), "rebuilt_seconds": round(folded, 1)}
+            rows = [size | {"rebuilt_per_second": round(events / folded)}, *(_proved(premises, large) if check else ())]
             ways, tokens = _drawn(premises), _tokens(premises)
             sql = _sql(premises, ways)
-            events = premises.house.log.position()
-        size: dict[str, object] = {"name": "size", "cases": len(ways.cases) and int(cases), "events": events}
-        size |= {"filled_seconds": round(large.seconds, 1), "rebuilt_seconds": round(folded, 1)}
-        said = folder / "serve.log"
-        environment = {"SHAOXIANG_DIR": str(large.settings.dir)}
-        if (url := large.settings.database_url) is not None:
-            environment["SHAOXIANG_DATABASE"] = url
         # A collection of this process's rubbish, which is a bench's and no server's, would count as latency.
-        with Process("serve", "--port", "0", environment=environment, said=said) as process, undisturbed():
-            reads = asyncio.run(_read(process.address(), ways, tokens, int(requests), rate))
-        return [size, *(_row(name, times, sql) for name, times in reads.items()), *_commands(large, little, carried)]
+        with _served(folder, large, 1 if server is None else int(apis)) as addresses, undisturbed():
+            reads = asyncio.run(_read(addresses, ways, tokens, int(requests), rate))
+        return [*rows, *(_row(name, times, sql) for name, times in reads.items()), *_commands(large, little, carried)]
+
+
+@contextmanager
+def _served(folder: Path, store: Store, apis: int) -> Iterator[list[str]]:
+    """The addresses of so many API processes on a store."""
+    environment = {"SHAOXIANG_DIR": str(store.settings.dir)}
+    if (url := store.settings.database_url) is not None:
+        environment["SHAOXIANG_DATABASE"] = url
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                Process("serve", "--port", "0", environment=environment, said=folder / f"serve-{n}.log")
+            )
+            for n in range(apis)
+        ]
+        yield [process.address() for process in processes]
+
+
+def _proved(premises: Premises, store: Store) -> Iterator[dict[str, object]]:
+    """The views beside a fresh fold, and a sample of the log beside the same cases done through the desk."""
+    differences = premises.house.projector.check()
+    found = sample(premises.house.log, store.copies(), share=SAMPLED, seed=SEED, until=store.until)
+    yield {"name": "check", "differences": len(differences)}
+    yield {"name": "sample", "cases": found.cases, "events": found.events, "different": len(found.different)}
 
 
 SERVER = {"shared_buffers": "2GB", "max_wal_size": "16GB", "random_page_cost": "1.1", "work_mem": "16MB"}
 """As docs/operations.md has it for a machine with a few gigabytes and an SSD."""
-
-
-class Store(NamedTuple):
-    """A filled store, and how many seconds it took to fill."""
-
-    settings: Settings
-    seconds: float
 
 
 def _filled(
@@ -128,8 +165,9 @@ def _filled(
     now = SystemClock().now()
     monday = (now - timedelta(days=now.weekday())).date() - timedelta(weeks=WEEKS - 1)
     began = time.monotonic()
-    fill(url or settings.log_db, weeks=weeks_from(monday, WEEKS), until=now, cases=cases, events=events)
-    return Store(settings, time.monotonic() - began)
+    weeks = weeks_from(monday, WEEKS)
+    fill(url or settings.log_db, weeks=weeks, until=now, cases=cases, events=events)
+    return Store(settings, weeks, now, cases, time.monotonic() - began)
 
 
 def _drawn(premises: Premises) -> Ways:
@@ -208,12 +246,12 @@ LIGHTS = (
 
 
 async def _read(
-    address: str, ways: Ways, tokens: Mapping[str, str], requests: int, rate: float
+    addresses: Sequence[str], ways: Ways, tokens: Mapping[str, str], requests: int, rate: float
 ) -> dict[str, list[float]]:
     """Seconds by kind: of the first look after the start, and of all kinds together at a rate."""
-    base = f"{address}/api/v1" if not address.endswith("/api/v1") else address
+    roots = [address.removesuffix("/api/v1") for address in addresses]
     dice = random.Random(SEED)
-    client, health = Client([base]), Client([base.removesuffix("/api/v1")])
+    client, health = Client([f"{root}/api/v1" for root in roots]), Client(roots)
     command = {"Authorization": tokens["command"]}
     kinds: dict[str, Callable[[], tuple[Client, str, Mapping[str, str]]]] = {
         "health, the floor": lambda: (health, "/health", {}),
