@@ -12,7 +12,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve cluster tools test test-long check format docs build clean
+.PHONY: help install demo serve cluster tools test test-long load check format docs build clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -55,6 +55,10 @@ test: install tools ## run all tests, long ones in their short form
 
 test-long: install tools ## run all tests in their long form
 	SHAOXIANG_HYPOTHESIS=long $(BIN)/pytest -n $(JOBS) -m "slow or not slow"
+
+# A time is printed here and proves nothing about another machine, so only what the server fails at counts.
+load: install tools ## a minute of a city's traffic on four APIs and PostgreSQL; fails when the server does
+	$(BIN)/python -m bench load --store postgres --rate 100 --seconds 60 --timed 0
 
 check: install ## lint, format, types, arrows, documents in step
 	$(BIN)/ruff check .

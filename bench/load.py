@@ -28,8 +28,9 @@ from shaoxiang.clock import SystemClock
 from shaoxiang.house import Premises, migrate_all, open_premises
 from shaoxiang.settings import Settings
 
-OPTIONS: Mapping[str, float] = {"apis": 4, "rate": 100.0, "seconds": 60.0}
-"""API processes (on PostgreSQL), commands a second, and for how long."""
+OPTIONS: Mapping[str, float] = {"apis": 4, "rate": 100.0, "seconds": 60.0, "timed": 1}
+"""API processes (on PostgreSQL), commands a second, and for how long; whether times make the bench fail, or only errors
+of the server, as on a machine that is known to be slow."""
 
 WARM_SECONDS = 5.0
 READS_A_COMMAND = 0.5
@@ -38,6 +39,7 @@ P99_MS_AT_MOST, BEHIND_MS_AT_MOST = 250, 1000
 ENOUGH = 0.95
 """How much of the rate must be served: arrivals are random, so that in a minute a few percent more or less come."""
 
+NO_ERROR = "no server error"
 SEED = 20260302
 SERVER_ERROR = 500
 DRAIN_SECONDS = 30.0
@@ -175,14 +177,16 @@ class Load:
         return {kind: cpu_seconds(pids) for kind, pids in self._site.pids.items()} | {"generator": time.process_time()}
 
 
-def run(store: str, *, apis: int, rate: float, seconds: float) -> list[dict[str, object]]:
+def run(store: str, *, apis: int, rate: float, seconds: float, timed: float) -> list[dict[str, object]]:
     """Load a site of its own on that store; `rate` is in commands a second, `apis` counts API processes."""
     with site(store, {"serve": apis, "work": 1, "tick": 1}) as loaded:
         # A collection of this process's rubbish would count as the server's latency.
         gc.collect()
         gc.freeze()
         tally = asyncio.run(_loaded(loaded, rate, seconds))
-    return [*rows(tally, rate), {"name": "bars", "missed": missed(tally, rate)}]
+    bars = missed(tally, rate)
+    failed = bars if timed else [bar for bar in bars if bar.startswith(NO_ERROR)]
+    return [*rows(tally, rate), {"name": "bars", "not_kept": bars, "missed": failed}]
 
 
 async def _loaded(loaded: Site, rate: float, seconds: float) -> Tally:
@@ -262,7 +266,7 @@ def missed(tally: Tally, rate: float) -> list[str]:
     served = sum(count for status, count in tally.statuses.items() if 0 < status < SERVER_ERROR)
     slowest, behind = (float(str(latency(found).get("p99_ms", "inf"))) for found in (tally.commands, tally.behind))
     bars = {
-        f"no server error: {errors}": errors == 0,
+        f"{NO_ERROR}: {errors}": errors == 0,
         f"{rate} commands a second: {served / tally.seconds:.1f}": served / tally.seconds >= rate * ENOUGH,
         f"p99 of commands at most {P99_MS_AT_MOST} ms: {slowest}": slowest <= P99_MS_AT_MOST,
         f"p99 of views behind at most {BEHIND_MS_AT_MOST} ms: {behind}": behind <= BEHIND_MS_AT_MOST,

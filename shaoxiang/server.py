@@ -3,6 +3,7 @@
 import gc
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -22,6 +23,9 @@ from shaoxiang.house import Premises
 from shaoxiang.settings import Settings
 
 SHUTDOWN_SECONDS = 5
+SWITCH_SECONDS = 0.0005
+"""How long one thread of the interpreter may keep the others waiting (our default)."""
+
 
 log = structlog.get_logger(__name__)
 
@@ -113,6 +117,9 @@ def run(app: FastAPI, sock: socket.socket, ready: Callable[[], None]) -> None:
     # would hold every request up for a tenth of a second, now and then.
     gc.collect()
     gc.freeze()
+    # A request changes threads several times. Whoever reckons in Python for long, such as a dashboard, would keep each
+    # change of all the others waiting for five milliseconds, which is the interpreter's default.
+    sys.setswitchinterval(SWITCH_SECONDS)
     with _outlived():
         _Announcing(config, ready).run(sockets=[sock])
 
