@@ -26,7 +26,6 @@ SHUTDOWN_SECONDS = 5
 SWITCH_SECONDS = 0.0005
 """How long one thread of the interpreter may keep the others waiting (our default)."""
 
-
 log = structlog.get_logger(__name__)
 
 
