@@ -8,7 +8,7 @@ Where somebody else was faster, it is decided again.
 import hmac
 import json
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -36,7 +36,7 @@ from domain.errors import Invalid, Refusal, Unknown
 from domain.kernel import Act, CaseAggregate, Frozen, Meta, case_of, kind_of
 from domain.registry.people import Person
 from store.errors import Conflict
-from store.log import CommandRow
+from store.log import CommandRow, Recorded
 
 TRIES = 20
 """How often a command is decided again when others keep changing what it looked at (our default)."""
@@ -109,7 +109,7 @@ class Desk:
             with self._lock:
                 self._in_flight.discard(command_id)
 
-    def read_ahead(self, streams: Iterable[UUID]) -> Ahead:
+    def read_ahead(self, streams: Iterable[UUID]) -> Mapping[UUID, Sequence[Recorded]]:
         """What firing these streams will look at, in one question to the store: the streams, and their cases."""
         wanted = {member for stream in streams for member in _family(stream)}
         return self.world.log.streams(sorted(wanted))
@@ -156,7 +156,7 @@ class Desk:
                 return earlier
             when = at or self.world.now()
             try:
-                with Unit(self.world, _act(actor, command_id, on, when), actor) as unit:
+                with Unit(self.world, _act(actor, command_id, on, when), actor, self._whole_case(on)) as unit:
                     return self._decide(unit, name, on, given, command_id, expected_version, request)
             except Conflict:
                 self.world.pause(lost)
@@ -166,6 +166,10 @@ class Desk:
                     return earlier
                 raise
         raise Busy("Others kept changing what the command looked at; ask again with the same id.")
+
+    def _whole_case(self, on: UUID | None) -> Ahead | None:
+        """A decision looks at most of a case, stream by stream, and asks the store once for all of them."""
+        return self.world.log.case_streams(on) if on is not None and kind_of(on) in BY_KIND else None
 
     def _decide(
         self,

@@ -25,7 +25,7 @@ from domain.errors import Invalid, Unknown
 from domain.kernel import Act, CaseAggregate, Kind, case_of, child, kind_of, ordinal_of
 from domain.registry.organisations import City, Organisation, OrganisationKind
 from domain.registry.people import Person
-from store.log import CommandRow, Recorded, Saved
+from store.log import CaseStreams, CommandRow, Recorded, Saved
 
 A = TypeVar("A", bound=CaseAggregate)
 
@@ -41,8 +41,8 @@ BY_KIND: dict[int, type[CaseAggregate]] = {
     Kind.INTERVIEW: Interview,
 }
 
-Ahead = Mapping[UUID, Sequence[Recorded]]
-"""Streams that were read ahead, many at once, for those who go through many cases."""
+Ahead = Mapping[UUID, Sequence[Recorded]] | CaseStreams
+"""Streams that were read ahead, many at once: those of one case, or what a timer goes through in many cases."""
 
 RESPONSES_A_WHISTLE = 256
 INTERVIEWS_A_RESPONSE = 8

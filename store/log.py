@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Self, TypeVar
@@ -16,9 +16,12 @@ from store.mapper import EventMapper
 from store.recorder import CommandRow, Epoch, LogRecorder, RawEvent, Unit
 from store.sqlite import SqliteRecorder
 
-__all__ = ["CommandRow", "Epoch", "EventLog", "RawEvent", "Recorded", "Saved"]
+__all__ = ["CaseStreams", "CommandRow", "Epoch", "EventLog", "RawEvent", "Recorded", "Saved"]
 
 A = TypeVar("A", bound=CaseAggregate)
+PREFIX = 12
+"""How many bytes of their ids the streams of a case share."""
+
 KEPT_FROM = 50
 """From how many events on an aggregate that can be copied is kept in memory (our default)."""
 
@@ -43,6 +46,23 @@ class Saved(NamedTuple):
 
     position: int
     versions: Mapping[UUID, int]
+
+
+class CaseStreams:
+    """The streams of one case as they stood at one moment, read at once; events are decoded for those who ask."""
+
+    def __init__(self, prefix: bytes, rows: Iterable[RawEvent], recorded: Callable[[RawEvent], Recorded]) -> None:
+        self._prefix = prefix
+        self._recorded = recorded
+        self._rows: dict[bytes, list[RawEvent]] = {}
+        for row in rows:
+            self._rows.setdefault(row[1], []).append(row)
+
+    def get(self, stream_id: UUID) -> list[Recorded] | None:
+        """A stream's events, oldest first, none where it has none; None for a stream of another case."""
+        if stream_id.bytes[:PREFIX] != self._prefix:
+            return None
+        return [self._recorded(row) for row in self._rows.get(stream_id.bytes, ())]
 
 
 class EventLog:
@@ -190,7 +210,11 @@ class EventLog:
 
     def raw_case(self, member: UUID) -> list[RawEvent]:
         """As `case`, but as the stored bytes."""
-        return self._recorder.case(member.bytes[:12])
+        return self._recorder.case(member.bytes[:PREFIX])
+
+    def case_streams(self, member: UUID) -> CaseStreams:
+        """All streams of the case that `member` belongs to, in one question. Asking for one raises as `load`."""
+        return CaseStreams(member.bytes[:PREFIX], self.raw_case(member), self._recorded)
 
     def raw_streams(self, stream_ids: Sequence[UUID]) -> list[RawEvent]:
         """As `streams`, but as the stored bytes, one stream after the other."""
@@ -198,7 +222,7 @@ class EventLog:
 
     def case(self, member: UUID) -> list[Recorded]:
         """All events of all streams of the case that `member` belongs to, in order of position. Raises as `load`."""
-        return [self._recorded(row) for row in self._recorder.case(member.bytes[:12])]
+        return [self._recorded(row) for row in self.raw_case(member)]
 
     def events(self, after: int, limit: int) -> list[Recorded]:
         """At most `limit` events after the position, in order. Raises as `load` does."""
