@@ -28,7 +28,7 @@ def test_a_backup_is_taken_beside_the_process_that_has_the_store_and_restored(tm
     with kit.opened(settings, VirtualClock(LATER)) as town:
         kit.play(town, "02_")
         typed = [sys.executable, "-m", "shaoxiang.cli", "backup", "--dir", str(settings.dir), "--to", "kept", "--json"]
-        ran = subprocess.run(typed, capture_output=True, text=True, check=False, timeout=60)
+        ran = subprocess.run(typed, capture_output=True, text=True, check=False, timeout=300)
         position = town.house.log.position()
     assert ran.returncode == 0, ran.stderr
     checked = shaoxiang("restore", "kept", "--check-only", "--dir", "other", "--json")

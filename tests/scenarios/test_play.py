@@ -58,7 +58,7 @@ def test_a_scenario_comes_to_what_it_expects(path: Path) -> None:
 
 def test_all_scenarios_play_from_a_shell_one_object_a_line() -> None:
     command = [sys.executable, "-m", "shaoxiang.cli", "play", *map(str, FILES), "--json"]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     documents = [json.loads(line) for line in ran.stdout.splitlines()]
     assert [each["passed"] for each in documents] == [True] * len(FILES), ran.stderr
     assert len({each["scenario"] for each in documents}) == len(FILES)

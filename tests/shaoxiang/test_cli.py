@@ -56,7 +56,7 @@ def test_a_store_that_is_not_there_is_named_with_what_to_do(command: str, tmp_pa
 def test_a_store_that_another_process_has_open_is_refused_and_the_process_named(command: str, store: Path) -> None:
     with open_premises(Settings(dir=store), SystemClock().now):
         typed = [sys.executable, "-m", "shaoxiang.cli", command, "--dir", str(store)]
-        ran = subprocess.run(typed, capture_output=True, text=True, check=False, timeout=60)
+        ran = subprocess.run(typed, capture_output=True, text=True, check=False, timeout=300)
     is_one_clear_line(Ran(ran.returncode, ran.stdout, ran.stderr), f"is open in process {os.getpid()}")
 
 
