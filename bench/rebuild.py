@@ -58,7 +58,7 @@ class _Bench:
         laid = [
             row("ceiling: read and decode only, one process", reads),
             {**row("ceiling: the same rows ready-made, one process", writes), "rows": ready.rows},
-            {**row(f"rebuild, all views, {self.processes} processes", rebuilds, reads), **_told(work.figures)},
+            {**row(f"rebuild, all views, {self.processes} processes", rebuilds, reads), **told(work.figures)},
             {"name": "rebuild, against writing", "ratio_to_ceiling": row("", rebuilds, writes)["ratio_to_ceiling"]},
             {"name": "processors (microseconds an event)", **spent.each(position * rounds)},
             {"name": "profile of one process (microseconds an event)", **self.profile()},
@@ -134,7 +134,8 @@ def _run(work: Rebuild) -> None:
     work.run()
 
 
-def _told(figures: Figures) -> dict[str, object]:
+def told(figures: Figures) -> dict[str, object]:
+    """What a rebuild says of itself."""
     return {
         "rows_per_event": round(figures.rows / max(figures.events, 1), 2),
         "late_events": figures.late,
