@@ -111,7 +111,7 @@ class Rows:
             for band in islice(reader.bands(BAND_EVENTS), max(1, events // BAND_EVENTS)):
                 raws = reader.read(band, where.log.position())
                 folder.fold(raws, rows)
-                self.bands.append(loads(rows.changes()))
+                self.bands.append(loads(rows.changes(coarser=False)))
                 rows.forget()
                 self.events += len(raws)
         self.rows = sum(len(load.rows) for band in self.bands for load in band)

@@ -110,10 +110,10 @@ CONCERNS = Keyed(
 )
 """Whom a matter concerns: departments that were called, and the persons who reported."""
 
-LIGHTED = frozenset((
+LIGHTED = frozenset(map(str, (
     Stage.TRIAGE, Stage.DISPATCH, Stage.SIGNATURE, Stage.ARRIVAL, Stage.ARBITRATION, Stage.DISPOSAL,
     Stage.VERIFICATION, Stage.LISTING,
-))  # fmt: skip
+)))  # fmt: skip
 """The clocks that light a matter on the board; windows in which somebody may act, but need not, do not."""
 
 
@@ -171,9 +171,9 @@ def submitted(event: Event, rows: Rows) -> None:
     place = event["place"]
     row.update(
         report_state="reported", reported_at=event.at, source=event["source"], item=event["item"],
-        lat=place["lat"], lon=place["lon"], drill=event["drill"], imported=event.meta["imported"],
+        lat=place["lat"], lon=place["lon"], drill=event["drill"], imported=event.meta.imported,
     )  # fmt: skip
-    rows.put(CONCERNS, event.meta["actor"], event.case)
+    rows.put(CONCERNS, event.meta.actor, event.case)
 
 
 def located(event: Event, rows: Rows) -> None:
@@ -190,7 +190,7 @@ def filed(event: Event, rows: Rows) -> None:
     row.update(
         number=event["number"], state="filed", filed_at=event.at, item=event["item"], item_name=event["item_name"],
         urgency=event["urgency"], source=event["source"], report=event["report"], drill=event["drill"],
-        lat=place["lat"], lon=place["lon"], imported=event.meta["imported"],
+        lat=place["lat"], lon=place["lon"], imported=event.meta.imported,
     )  # fmt: skip
 
 

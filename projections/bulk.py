@@ -70,7 +70,7 @@ class Loader:
         self._rows = empty_rows(tables.views)
 
     def load(self, raws: list[RawEvent]) -> Told:
-        """Fold the events of whole cases, in order of position, and write all that is known of them.
+        """Fold the events of whole cases, each in order of position, and write all that is known of them.
 
         Raises PoisonError.
         """
@@ -80,7 +80,7 @@ class Loader:
         try:
             self._folder.fold(raws, self._rows)
             # Made ready first: on some stores those who write take turns.
-            rows = loads(self._rows.changes())
+            rows = loads(self._rows.changes(coarser=False))
             with self._store.backend.loading() as db:
                 self._store.backend.load(db, self._tables, rows)
         finally:

@@ -4,7 +4,6 @@ Made by hand, a whole table at a time, because that is much quicker than handing
 """
 
 from collections.abc import Sequence
-from operator import itemgetter
 from typing import Any
 
 NULL = "None"
@@ -27,7 +26,7 @@ def text(rows: Sequence[tuple[Any, ...]]) -> bytes:
     width = len(rows[0])
     line = _SEPARATOR.join(["%s"] * width) + _END
     whole = "".join([line % values for values in rows])
-    if _plain(whole, len(rows), width) and not _says_null(rows, width):
+    if _plain(whole, len(rows), width) and not _says_null(rows):
         return whole.encode()
     return "".join([_careful(line, values, width) for values in rows]).encode()
 
@@ -40,14 +39,9 @@ def _plain(whole: str, rows: int, width: int) -> bool:
     )
 
 
-def _says_null(rows: Sequence[tuple[Any, ...]], width: int) -> bool:
-    """Whether any text reads like no value. Only columns that hold text are looked at."""
-    first = rows[0]
-    return any(
-        NULL in map(itemgetter(place), rows)
-        for place in range(width)
-        if first[place] is None or isinstance(first[place], str)
-    )
+def _says_null(rows: Sequence[tuple[Any, ...]]) -> bool:
+    """Whether any text reads like no value."""
+    return any(NULL in column for column in zip(*rows, strict=True))
 
 
 def _careful(line: str, values: tuple[Any, ...], width: int) -> str:

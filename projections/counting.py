@@ -22,7 +22,7 @@ from projections.times import micros_of
 COMMUNITY, GRID = 12, 15
 """How many digits the division codes of a community and of a grid have."""
 
-MARKED = frozenset((Stage.SIGNATURE, Stage.ARRIVAL, Stage.DISPOSAL))
+MARKED = frozenset(map(str, (Stage.SIGNATURE, Stage.ARRIVAL, Stage.DISPOSAL)))
 """The clocks of a response that count."""
 
 

@@ -1,6 +1,7 @@
 """What a view sees of an event: decoded once for all views, straight from the log's JSON.
 
-Views do not build the domain's models: folding needs a few fields of each event, millions of times over.
+Views do not build the domain's models: folding needs a few fields of each event, millions of times over. Only those are
+made into objects; the rest of the JSON is passed over, unless somebody asks for it.
 """
 
 from collections.abc import Sequence
@@ -8,9 +9,11 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 import orjson
+from msgspec import UNSET, Struct, convert, defstruct
+from msgspec.json import Decoder
 
 from domain.kernel import Kind
-from projections.times import micros_of
+from projections.times import micros_of, optional_micros
 from projections.topics import FACTS
 from store.recorder import RawEvent
 
@@ -42,32 +45,98 @@ Tick = tuple[str, int, int | None, bool, bool, bool]
 whether it was met, whether it was missed, and whether it stands still (stopped for good or paused)."""
 
 
+FIELDS = (
+    "again_at", "area", "arrived_at", "because", "cause", "children", "count", "criticise_at", "department",
+    "departments", "division", "done", "drill", "due_to_close", "evidence", "exempt", "into", "item", "item_name",
+    "kind", "minutes", "notify_at", "number", "of", "on_time", "part", "place", "replaces", "report", "reports",
+    "resolved", "response", "satisfaction", "sheet", "since", "source", "stage", "step", "street", "upheld", "urgency",
+    "whistle",
+)  # fmt: skip
+"""What views ask of events besides the envelope. Another field is found, too, but at the price of the whole JSON."""
+
+
+class Meta(Struct, gc=False):
+    """What views look at of the circumstances under which a fact was recorded."""
+
+    actor: str
+    role: str
+    organisation: str
+    imported: bool
+    case_id: str | None = None
+
+
+class _Clock(Struct, gc=False):
+    """A clock, as far as views look at it."""
+
+    stage: str
+    due_at: str
+    warn_at: str | None
+    met_at: str | None
+    missed_at: str | None
+    stopped_at: str | None
+    paused_at: str | None
+
+
+_Said: Any = defstruct(
+    "_Said",
+    [
+        ("timestamp", str),
+        ("meta", Meta),
+        ("clocks", list[_Clock] | None, None),
+        *((field, Any, UNSET) for field in FIELDS),
+    ],
+    gc=False,
+)
+"""What is made of an event's JSON."""
+
+_read = Decoder(_Said).decode
+
+
 class Event:
     """One event. `stream`, `case` and ids in `data` are text with dashes; `at` is in microseconds since the epoch.
 
-    `clocks` are the clocks that it started, moved or ended, as they are written; `ticks` are the same, read once for
-    all views.
+    `ticks` are the clocks that it started, moved or ended, read once for all views.
     """
 
-    __slots__ = ("at", "case", "clocks", "data", "meta", "position", "stream", "ticks", "topic", "version")
+    __slots__ = ("_data", "_said", "_state", "at", "case", "meta", "position", "stream", "ticks", "topic", "version")
 
     def __init__(self, raw: RawEvent) -> None:
         """Read a stored event, brought to today's form. Raises where the JSON is broken or lacks time or meta."""
-        self.position, identity, self.version, topic, state = raw
-        self.topic = topic
-        data: dict[str, Any] = orjson.loads(state)
-        self.data = data
-        if topic in _UPCAST:
-            _brought_up(topic, data)
-        self.at = micros_of(data["timestamp"])
-        self.meta: dict[str, Any] = data["meta"]
+        self.position, identity, self.version, self.topic, self._state = raw
+        self._data: dict[str, Any] | None = None
+        said = self._said = convert(self.data, _Said) if self.topic in _UPCAST else _read(self._state)
+        self.at = micros_of(said.timestamp)
+        self.meta: Meta = said.meta
         self.stream, self.case = _named(identity)
-        clocks: list[dict[str, Any]] = data.get("clocks") or []
-        self.clocks = clocks
-        self.ticks: list[Tick] = [_tick(clock) for clock in clocks] if clocks else []
+        self.ticks: list[Tick] = [
+            (
+                clock.stage,
+                micros_of(clock.due_at),
+                optional_micros(clock.warn_at),
+                clock.met_at is not None,
+                clock.missed_at is not None,
+                clock.stopped_at is not None or clock.paused_at is not None,
+            )
+            for clock in said.clocks or ()
+        ]
 
     def __getitem__(self, field: str) -> Any:
-        return self.data[field]
+        value = getattr(self._said, field, UNSET)
+        return self.data[field] if value is UNSET else value
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """All that it says."""
+        if self._data is None:
+            self._data = orjson.loads(self._state)
+            if self.topic in _UPCAST:
+                _brought_up(self.topic, self._data)
+        return self._data
+
+    @property
+    def clocks(self) -> list[dict[str, Any]]:
+        """The clocks that it started, moved or ended, as they are written."""
+        return self.data.get("clocks") or []
 
     @property
     def ref(self) -> str:
@@ -90,18 +159,6 @@ def _named(identity: bytes) -> tuple[str, str]:
     """A stream's id and its case's as text. Events of a stream lie near each other: hence the cache."""
     stream = dashed(identity)
     return stream, case_of(stream)
-
-
-def _tick(clock: dict[str, Any]) -> Tick:
-    warn = clock["warn_at"]
-    return (
-        clock["stage"],
-        micros_of(clock["due_at"]),
-        micros_of(warn) if warn else None,
-        clock["met_at"] is not None,
-        clock["missed_at"] is not None,
-        clock["stopped_at"] is not None or clock["paused_at"] is not None,
-    )
 
 
 _UPCAST = {topic: fact for topic, fact in FACTS.items() if getattr(fact, "class_version", 1) > 1}

@@ -34,20 +34,22 @@ HISTORY = Append(
 OUTSIDE = frozenset(("standing", "person"))
 """What belongs to no case. A department's standing still moves because of one; an officer's record does not."""
 
-KINDS = {topic: topic.partition(".")[0] for topic in topics.ALL}
+
+def remembers(kind: str) -> Handler:
+    """A handler by which whatever happened to a stream of this kind is part of the history."""
+    outside = kind in OUTSIDE
+
+    def handler(event: Event, rows: Rows) -> None:
+        meta = event.meta
+        rows.append(
+            HISTORY, event.position, event.at, meta.case_id if outside else event.case, event.stream, kind,
+            event.topic, meta.actor, meta.role, meta.organisation, meta.imported,
+        )  # fmt: skip
+
+    return handler
 
 
-def remember(event: Event, rows: Rows) -> None:
-    """Whatever happened is part of the history."""
-    meta, topic = event.meta, event.topic
-    kind = KINDS[topic]
-    rows.append(
-        HISTORY, event.position, event.at, meta["case_id"] if kind in OUTSIDE else event.case, event.stream, kind,
-        topic, meta["actor"], meta["role"], meta["organisation"], meta["imported"],
-    )  # fmt: skip
-
-
-HANDLES: dict[str, Handler] = dict.fromkeys(topics.ALL, remember)
+HANDLES: dict[str, Handler] = {topic: remembers(topic.partition(".")[0]) for topic in topics.ALL}
 """Nothing is left out of the history."""
 
 VIEW = View(
@@ -85,10 +87,11 @@ def _said(raw: RawEvent | None) -> Mapping[str, Any]:
     if raw is None:
         return SAID_IN_THE_LOG
     event = Event(raw)
+    meta = event.data["meta"]
     return {
         "version": event.version,
-        "occurred_at": optional_micros(event.meta["occurred_at"]),
-        "command": event.meta["command_id"],
+        "occurred_at": optional_micros(meta["occurred_at"]),
+        "command": meta["command_id"],
         "rules": event.rules,
         "facts": event.facts,
     }

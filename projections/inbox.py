@@ -96,7 +96,7 @@ INBOX = Entity(
 `warned` are the stages for which a yellow urge was issued.
 """
 
-OWN = frozenset((Stage.SIGNATURE, Stage.ARRIVAL, Stage.DISPOSAL, Stage.REMINDER_LIMIT))
+OWN = frozenset(map(str, (Stage.SIGNATURE, Stage.ARRIVAL, Stage.DISPOSAL, Stage.REMINDER_LIMIT)))
 """The clocks that wait for the department itself."""
 
 MARKED = {str(stage): (f"{stage}_due", f"{stage}_missed") for stage in (Stage.SIGNATURE, Stage.ARRIVAL, Stage.DISPOSAL)}
@@ -155,7 +155,7 @@ def dispatched(event: Event, rows: Rows) -> None:
         INBOX, event.stream, case_id=event.case, number=matter.get("number"), whistle=whistle,
         replaces=event["replaces"], department=event["department"], part=part, kind=kind, urgency=event["urgency"],
         item=event["item"], item_name=matter.get("item_name"), street=street,
-        jurisdiction=street or matter.get("jurisdiction"), drill=event["drill"], imported=event.meta["imported"],
+        jurisdiction=street or matter.get("jurisdiction"), drill=event["drill"], imported=event.meta.imported,
         state="dispatched", dispatched_at=event.at, extensions=0, reworks=0, warned=[], clocks={}, **flags,
     )  # fmt: skip
     _response(event, rows)

@@ -49,7 +49,7 @@ Recipients = Callable[[Event, Rows], Iterable[tuple[str, str]]]
 
 def _sent(event: Event, rows: Rows, kind: str, to: Iterable[tuple[str, str]], at: int | None = None) -> None:
     """Add one notice per recipient, unless the event was imported."""
-    if event.meta["imported"]:
+    if event.meta.imported:
         return
     # A department's standing belongs to no case; the response that made the difference does. Drills never move it.
     standing = event.topic.startswith("standing.")

@@ -4,7 +4,7 @@ The statements are the same for both databases but for the mark that stands for 
 than a constraint, so that a table can be filled first and get its key last, on both.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -41,8 +41,10 @@ class TableSet:
 
     @cached_property
     def counters(self) -> tuple[Counter, ...]:
-        """The tables that are added up."""
-        return tuple(table for table in self.tables if isinstance(table, Counter))
+        """The tables that are added up, but for the coarser ones, which are summed from these."""
+        counters = [table for table in self.tables if isinstance(table, Counter)]
+        coarse = {coarser for counter in counters for coarser, _ in counter.coarser}
+        return tuple(counter for counter in counters if counter not in coarse)
 
     def name(self, declared: ViewTable) -> str:
         """What the table is called in the database."""
@@ -106,6 +108,15 @@ def deletion(declared: ViewTable, name: str, mark: str) -> str:
     return f"DELETE FROM {name} WHERE {' AND '.join(conditions)}"  # noqa: S608 - names are declared in code
 
 
+def additions(counter: Counter, tables: TableSet) -> Iterator[str]:
+    """Add up a counter's parts, and drop them; then sum the coarser counters from what came of it."""
+    name = tables.name(counter)
+    yield addition(counter, name, name + PARTS)
+    yield f"DROP TABLE {name}{PARTS}"
+    for coarser, _ in counter.coarser:
+        yield addition(coarser, tables.name(coarser), name)
+
+
 def addition(counter: Counter, target: str, parts: str) -> str:
     """Add up what lies in the parts; amounts that come to nothing are no row."""
     amounts = [each for each in counter.columns if each not in counter.key]
@@ -126,7 +137,10 @@ class Load(NamedTuple):
 
 
 def loads(changes: Changes) -> list[Load]:
-    """What was folded from nothing, as rows to be added. What was dropped was never there."""
+    """What was folded from nothing, as rows to be added. What was dropped was never there.
+
+    The changes are those without coarser counters: they are summed from the finer ones at the end.
+    """
     found = [Load(entity, "", [entity.written(row) for row in rows]) for entity, rows in changes.entities.items()]
     found += [Load(table, "", rows) for table, rows in (*changes.puts.items(), *changes.appended.items())]
     found += [Load(counter, PARTS, rows) for counter, rows in changes.counted.items()]

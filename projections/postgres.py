@@ -24,10 +24,9 @@ from sqlalchemy.schema import CreateIndex
 from projections import copying
 from projections.events import PREFIX
 from projections.physical import (
-    PARTS,
     Load,
     TableSet,
-    addition,
+    additions,
     deletion,
     insertion,
     on_conflict,
@@ -245,9 +244,8 @@ class PostgresBackend:
         db.exec_driver_sql("SET LOCAL enable_seqscan = on")
         db.exec_driver_sql(f"SET LOCAL work_mem = '{_INDEX_MEMORY}'")
         for counter in tables.counters:
-            name = tables.name(counter)
-            db.exec_driver_sql(addition(counter, name, name + PARTS))
-            db.exec_driver_sql(f"DROP TABLE {name}{PARTS}")
+            for statement in additions(counter, tables):
+                db.exec_driver_sql(statement)
 
     def index(self, tables: TableSet, tag: str) -> None:
         """Give loaded tables their keys and indexes, as many at a time as there are cores, and their statistics."""

@@ -132,6 +132,8 @@ class Rows:
     def enter(self, case: str, *, begins: bool = False) -> None:
         """Turn to the case of the next event; `begins` says that nothing can be stored about it yet."""
         here = self._cases.get(case)
+        if here is self._here and here.period == self._period:
+            return
         if here is None:
             here = self._cases[case] = _Case(fresh=begins, period=self._period)
             if not begins:
@@ -159,15 +161,15 @@ class Rows:
             key = row[entity.first]
             by_prefix[key[:PREFIX]].rows[entity][key] = row
 
-    def changes(self) -> Changes:
-        """What changed since the last settle."""
+    def changes(self, *, coarser: bool = True) -> Changes:
+        """What changed since the last settle; `coarser` counters may be left to whoever adds up the finer ones."""
         touched: list[_Case] = []
         for case in reversed(self._cases.values()):
             if case.period != self._period:
                 break
             touched.append(case)
         touched.reverse()
-        return self._told(touched, only_changed=True)
+        return self._told(touched, only_changed=True, coarser=coarser)
 
     def settle(self) -> None:
         """Forget what was changed, because it has been written; keep the entity rows."""
@@ -209,12 +211,12 @@ class Rows:
         For a fold from nothing that never settles: what it hands out is final, unless a case is touched again.
         """
         gone = [self._cases.pop(case) for case in cases if case in self._cases]
-        told = self._told(gone, only_changed=False)
+        told = self._told(gone, only_changed=False, coarser=True)
         self._appended = defaultdict(list)
         self._counted = defaultdict(dict)
         return told
 
-    def _told(self, cases: Iterable[_Case], *, only_changed: bool) -> Changes:
+    def _told(self, cases: Iterable[_Case], *, only_changed: bool, coarser: bool) -> Changes:
         entities: defaultdict[Entity, list[Row]] = defaultdict(list)
         puts: defaultdict[Keyed, list[Key]] = defaultdict(list)
         drops: defaultdict[Keyed, list[Key]] = defaultdict(list)
@@ -229,18 +231,20 @@ class Rows:
         for entity, settle in self._settles.items():
             for row in entities.get(entity, ()):
                 settle(row, self)
-        return Changes(dict(entities), dict(puts), dict(drops), dict(self._appended), dict(self._amounts()))
+        return Changes(
+            dict(entities), dict(puts), dict(drops), dict(self._appended), dict(self._amounts(coarser=coarser))
+        )
 
-    def _amounts(self) -> Iterator[tuple[Counter, list[Key]]]:
+    def _amounts(self, *, coarser: bool) -> Iterator[tuple[Counter, list[Key]]]:
         for table, found in self._counted.items():
             yield table, _amounts_of(found)
-            for coarser, fewer in table.coarser:
+            for coarse, fewer in table.coarser if coarser else ():
                 sums: dict[Key, list[int]] = {}
                 for key, amounts in found.items():
                     less = fewer(key)
                     there = sums.get(less)
                     sums[less] = amounts if there is None else list(map(add, there, amounts))
-                yield coarser, _amounts_of(sums)
+                yield coarse, _amounts_of(sums)
 
 
 def _amounts_of(found: dict[Key, list[int]]) -> list[Key]:

@@ -12,7 +12,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 from sqlalchemy.schema import CreateIndex
 
 from projections.events import PREFIX
-from projections.physical import PARTS, Load, TableSet, addition, deletion, quoted, spent, upsert
+from projections.physical import Load, TableSet, additions, deletion, quoted, spent, upsert
 from projections.rows import Changes
 from projections.tables import Entity, Row, ViewTable
 
@@ -162,9 +162,8 @@ class SqliteBackend:
     def add_up(self, db: Connection, tables: TableSet) -> None:
         """Add up the parts of the counters."""
         for counter in tables.counters:
-            name = tables.name(counter)
-            db.exec_driver_sql(addition(counter, name, name + PARTS))
-            db.exec_driver_sql(f"DROP TABLE {name}{PARTS}")
+            for statement in additions(counter, tables):
+                db.exec_driver_sql(statement)
 
     def index(self, tables: TableSet, tag: str) -> None:
         """Give loaded tables their keys and indexes, a table at a time, so that others may write between."""

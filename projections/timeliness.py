@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable
-from functools import partial
+from types import MethodType
 from typing import Any
 
 from domain.dispatch.facts import case as cases
@@ -111,7 +111,7 @@ def view(timing: Timing) -> View:
         name="timeliness_2",
         question="How many were on time, of how many?",
         tables=(SUBJECTS, INDICATOR_COUNTS, BY_DEPARTMENT, BY_STREET),
-        handles={topics.topic(fact): partial(change, counting) for fact, change in HANDLES.items()},
+        handles={topics.topic(fact): MethodType(change, counting) for fact, change in HANDLES.items()},
         ignores=IGNORES,
         reads=(inbox.VIEW,),
         settles={SUBJECTS: counting.settle},

@@ -39,7 +39,7 @@ class BandReader(Protocol):
         """Bands of about so many events, that together hold every stream; no case lies in two."""
 
     def read(self, band: Band, until: int) -> list[RawEvent]:
-        """All events of the band up to a position, in order of position."""
+        """All events of the band up to a position, case by case, and each case in order of position."""
 
 
 class Bands(Protocol):
@@ -76,7 +76,7 @@ class _SqliteReader:
             "WHERE originator_id > ? AND originator_id <= ? AND +notification_id <= ?"
         )
         found: list[RawEvent] = self._connection.execute(query, (*band, until)).fetchall()
-        found.sort()
+        found.sort(key=_case_and_position)
         return found
 
     def _after(self, after: bytes, events: int) -> bytes | None:
@@ -117,7 +117,7 @@ class _PostgresReader:
         )
         ids = (UUID(bytes=band.after), UUID(bytes=band.through))
         found: list[RawEvent] = self._connection.execute(query, (*ids, until), binary=True).fetchall()
-        found.sort()
+        found.sort(key=_case_and_position)
         return found
 
     def _after(self, after: bytes, events: int) -> bytes | None:
@@ -127,6 +127,11 @@ class _PostgresReader:
         )
         row = self._connection.execute(query, (UUID(bytes=after), events), binary=True).fetchone()
         return None if row is None else row[0]
+
+
+def _case_and_position(raw: RawEvent) -> tuple[bytes, int]:
+    """The order in which a band is folded: whoever stays with one case finds its rows still at hand."""
+    return raw[1][:_PREFIX], raw[0]
 
 
 def _cut(following: Callable[[bytes], bytes | None]) -> Iterator[Band]:
