@@ -21,6 +21,9 @@ SHADOW = "__shadow"
 SCRATCH = "__check"
 """The suffix of tables that a check fills."""
 
+REPLACED = "__replaced"
+"""The suffix of tables whose place a rebuild has taken, until they are dropped."""
+
 PARTS = "__parts"
 """The suffix of tables that hold a counter's amounts before they are added up."""
 

@@ -105,7 +105,10 @@ class Rebuild:
             with self._timed("late"):
                 self._catch_up()
             with self._timed("swap"):
-                return self._swap()
+                reached = self._swap()
+            with self._timed("dropping"):
+                self._drop_replaced()
+            return reached
 
     @contextmanager
     def _shadows(self) -> Iterator[None]:
@@ -190,6 +193,13 @@ class Rebuild:
         except BaseException:
             self._position, self._left_out = before
             raise
+
+    def _drop_replaced(self) -> None:
+        try:
+            self._store.drop_replaced()
+        except OperationalError as problem:
+            # The new views serve all the same, and the next start drops what is left.
+            log.warning("replaced views could not be dropped", problem=str(problem.orig))
 
     def _live_position(self, db: Connection) -> int:
         return max((place.position for place in self._store.positions(db)), default=0)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol, Self
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Engine, MetaData, String, Table, Text, inspect, select
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from projections.physical import PARTS, SCRATCH, SHADOW, Load, TableSet
+from projections.physical import PARTS, REPLACED, SCRATCH, SHADOW, Load, TableSet
 from projections.rows import Changes
 from projections.sqlite import SqliteBackend
 from projections.tables import Entity, Row
@@ -189,10 +189,26 @@ class ViewStore:
                 db.exec_driver_sql(f"DROP TABLE IF EXISTS {tables.name(declared)}{suffix}")
 
     def rename_to_live(self, db: Connection, tables: TableSet) -> None:
-        """Put shadows in place of the live tables, which are dropped."""
-        for declared in tables.tables:
-            db.exec_driver_sql(f"DROP TABLE IF EXISTS {declared.name}")
-            db.exec_driver_sql(f"ALTER TABLE {tables.name(declared)} RENAME TO {declared.name}")
+        """Put shadows in place of the live tables: a server drops those at once.
+
+        SQLite would hold up everybody who writes for as long as that takes, so there they step aside.
+        """
+        there = set(inspect(db).get_table_names())
+        for name in (declared.name for declared in tables.tables):
+            db.exec_driver_sql(f"DROP TABLE IF EXISTS {name if self.backend.shared else name + REPLACED}")
+            if name in there and not self.backend.shared:
+                db.exec_driver_sql(f"ALTER TABLE {name} RENAME TO {name}{REPLACED}")
+            db.exec_driver_sql(f"ALTER TABLE {name}{tables.suffix} RENAME TO {name}")
+
+    def drop_replaced(self) -> None:
+        """Drop what stepped aside, an index or a table at a time, so that others may write between."""
+        with self.reading() as db:
+            asked = inspect(db)
+            names = [name for name in asked.get_table_names() if name.endswith(REPLACED)]
+            pieces = [f'INDEX "{index["name"]}"' for name in names for index in asked.get_indexes(name)]
+        for piece in (*pieces, *(f"TABLE {name}" for name in names)):
+            with self.writing() as db:
+                db.exec_driver_sql(f"DROP {piece}")
 
     def positions(self, db: Connection) -> list[Place]:
         """Every view with its position and generation."""
@@ -217,7 +233,7 @@ class ViewStore:
     def _drop_left_over(self, db: Connection, views: tuple[View, ...]) -> None:
         declared = {table.name for view in views for table in view.tables} | {*_OWN.tables, SCHEMA_VERSION}
         left_over = [name for name in inspect(db).get_table_names() if name not in declared]
-        beside = [name for name in left_over if SHADOW in name or SCRATCH in name]
+        beside = [name for name in left_over if any(suffix in name for suffix in (SHADOW, SCRATCH, REPLACED))]
         if beside and not self.backend.nobody_rebuilds(db):
             left_over = [name for name in left_over if name not in beside]
         for name in left_over:

@@ -21,7 +21,7 @@ from domain.kernel import Fact
 from projections import bulk
 from projections.board import BOARD
 from projections.folding import PoisonError
-from projections.physical import SHADOW
+from projections.physical import REPLACED, SHADOW
 from projections.projector import Projector
 from projections.rebuilding import Rebuild, check, rebuild
 from projections.storage import ViewStore
@@ -65,6 +65,7 @@ def test_a_rebuild_gives_the_same_rows(
         assert rebuild(log, store, VIEWS, again=AGAIN, processes=processes) == len(FACTS)
         assert everything(store) == expected
         assert check(log, store, VIEWS) == []
+        assert not _shadows(store)
 
 
 def test_views_that_were_never_folded_are_filled_by_a_rebuild(
@@ -210,7 +211,7 @@ def _left(opener: Opener, log: Any) -> set[str]:
 
 def _shadows(store: ViewStore) -> set[str]:
     with store.reading() as db:
-        return {name for name in inspect(db).get_table_names() if SHADOW in name}
+        return {name for name in inspect(db).get_table_names() if SHADOW in name or REPLACED in name}
 
 
 def _eventually(true: Callable[[], bool], seconds: float = 20) -> None:
