@@ -67,11 +67,12 @@ def run(store: str, *, open: int, due: int, tickers: int) -> list[dict[str, obje
         cluster = stack.enter_context(Cluster(folder, server, parts={"work": 1, "tick": tickers}))
         cluster.prepare()
         rows = [_append_rate(cluster, server)]
-        few = min(FEW_OPEN, open)
-        for more in (few, open - few) if open > few else (few,):
-            _fill(cluster, more // CLOCKS_A_CASE)
-            _fold(cluster)
-            rows.append(_idle_sweeps(cluster))
+        few = Cluster(folder, server, parts={}, database="few")
+        few.prepare()
+        for each, clocks in ((few, min(FEW_OPEN, open)), (cluster, open)):
+            _fill(each, clocks // CLOCKS_A_CASE)
+            _fold(each)
+            rows.append(_idle_sweeps(each))
         cluster.start("work-0", *(f"tick-{n}" for n in range(tickers)))
         rows.append(_fire(cluster, due, float(str(rows[0]["events_per_second"]))))
         return rows

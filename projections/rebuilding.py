@@ -154,10 +154,12 @@ class Rebuild:
     def _follow(self, db: Connection, live: Live, limit: int) -> int:
         """Fold what the live views hold and these do not, `limit` events at most; answers how many."""
         target = self._live_position(db)
+        # Where nobody has folded for long, much lies behind the target, which is not to be read here.
+        limit = min(limit, max(target - self._position, 0))
         aside = positions_aside(db)
         # What waited when this began and waits no more was folded into the live views meanwhile.
         raws = [raw for position in sorted(self._left_out - aside) for raw in self._source.raw(position - 1, 1)]
-        following = [raw for raw in self._source.raw(self._position, limit) if raw[0] <= target]
+        following = [raw for raw in self._source.raw(self._position, limit) if raw[0] <= target] if limit else []
         raws += [raw for raw in following if raw[0] not in aside]
         live.put(db, raws)
         self._left_out = aside

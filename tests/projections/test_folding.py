@@ -17,7 +17,8 @@ from projections.projector import Projector
 from projections.rebuilding import Difference, check
 from projections.storage import ViewStore
 from projections.view import View
-from tests.projections.kit import VIEWS, everything, folded
+from store.recorder import RawEvent
+from tests.projections.kit import VIEWS, Everything, everything, folded
 
 FACTS: list[Fact] = list(interleaved(600, seed=7, open_cases=15))
 
@@ -102,6 +103,29 @@ def test_a_rebuild_goes_on_from_where_the_live_views_are(tmp_path: Path) -> None
     log.add(*FACTS[300:])
     projector.catch_up()
     assert check(log, projector.store, VIEWS) == []
+
+
+class AskedLog(MemoryLog):
+    """Remembers up to which position it was read."""
+
+    read = 0
+
+    def raw(self, after: int, limit: int) -> list[RawEvent]:
+        found = super().raw(after, limit)
+        self.read = max([self.read, *(row[0] for row in found)])
+        return found
+
+
+def test_a_rebuild_does_not_read_on_where_the_live_views_stay_behind(tmp_path: Path, expected: Everything) -> None:
+    log = AskedLog(FACTS[:300])
+    projector = Projector(log, ViewStore(tmp_path / "views.db"), VIEWS)
+    projector.catch_up()
+    log.add(*FACTS[300:])
+    log.read = 0
+    projector.rebuild()
+    assert log.read == 300
+    projector.catch_up()
+    assert everything(projector.store) == expected
 
 
 def test_a_projector_notices_that_another_one_swapped_its_tables(tmp_path: Path) -> None:
