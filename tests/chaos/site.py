@@ -144,11 +144,11 @@ class Site:
         raise AssertionError(f"no API was up within {timeout} s; they said:\n{self.said()}")
 
     def wait_until_up(self) -> None:
-        """Wait until every API is ready."""
+        """Wait until every process is ready."""
         until = time.monotonic() + UP_SECONDS
-        while not all(each.ready() for each in self.members if each.name.startswith("serve")):
+        while not all(each.ready() for each in self.members):
             assert all(each.alive() for each in self.members), f"a process ended by itself:\n{self.said()}"
-            assert time.monotonic() < until, f"not every API got ready:\n{self.said()}"
+            assert time.monotonic() < until, f"not every process got ready:\n{self.said()}"
             time.sleep(0.05)
 
     def pids(self) -> list[int]:

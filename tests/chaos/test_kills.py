@@ -44,16 +44,16 @@ def test_killed_members_lose_nothing_and_repeat_nothing(tmp_path: Path, database
         for turn in range(kills):
             assert client.wait_for_commands(dice.randint(*GAP)), "the plan ended before the last kill: make it longer"
             member = site.members[turn % len(site.members)] if turn < len(site.members) else dice.choice(site.members)
+            killed[member.name] += bool(member.ready())
             member.kill()
             member.start()
-            killed[member.name] += 1
-        client.join(120)
-        signer.join(120)
+        client.join(120 + kills)
+        signer.join(120 + kills)
         assert client.problems + signer.problems == []
         until = wait_for_timers(site, database)
         repeated, audit = prove(site, database, [client, signer], before)
 
-    assert min(killed.values()) > 0
+    assert min(killed.values()) > 0, f"somebody was never killed at work: {killed}"
     assert repeated, "no answer was lost after its effect: this run has proved nothing"
     audit.prove_clocks(until)
     unsigned_are_missed(site, audit)
