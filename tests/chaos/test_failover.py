@@ -18,8 +18,8 @@ from tests.crash.plan import case_errand
 COMMANDS_A_SECOND = 60
 THREADS = 6
 CASES = 32
-BEFORE, AFTER = 50, 80
-"""How many commands are begun before the kill, and how many after it, at least."""
+BEFORE = 50
+"""How many commands are begun before the kill."""
 
 RESUME_SECONDS = 30
 DATABASE = "shaoxiang"
@@ -40,11 +40,12 @@ def test_a_promoted_standby_has_all_that_was_acknowledged(tmp_path: Path) -> Non
             primary.kill()
             killed_at = time.monotonic()
             standby.promote()
-            assert client.wait_for_commands(AFTER), "the plan ended before the failover: make it longer"
             client.join(120)
             assert client.problems == []
-            resumed_after = min(at for at in client.acknowledged_at if at > killed_at) - killed_at
-            assert resumed_after < RESUME_SECONDS
+            # What each thread is told first may have been on its way when the primary died.
+            later = sorted(at for at in client.acknowledged_at if at > killed_at)[THREADS:]
+            assert later, "the plan ended before the failover: make it longer"
+            assert later[0] - killed_at < RESUME_SECONDS
             prove(site, standby.url(DATABASE), [client], before)
             assert site.pids() == pids, f"a process ended by itself:\n{site.said()}"
         prove_check(site)
