@@ -54,9 +54,10 @@ def test_a_commit_that_is_cut_happens_once_or_is_asked_for_again(database: str, 
 def test_a_whole_site_lives_with_connections_that_break(tmp_path: Path, database: str) -> None:
     dice = random.Random(SEED)
 
-    with Proxy(database, lambda what: _some(proxy, dice, what, CUTS_OVER_HTTP)) as proxy:
+    with Proxy(database, lambda _: None) as proxy:
         site = Site(tmp_path, proxy.url, {"serve": 1, "work": 1, "tick": 1})
         before = site.prepare()
+        proxy.choose = lambda what: _some(proxy, dice, what, CUTS_OVER_HTTP)
         with site:
             site.wait_until_up()
             pids = site.pids()
