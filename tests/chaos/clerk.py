@@ -34,12 +34,11 @@ COMMANDS = {
 
 
 class Clerks:
-    """Carry errands to a desk on that log, a thread each. `unknown` counts the answers that never came."""
+    """Carry errands to a desk on that log, each thread one at a time."""
 
     def __init__(self, log: EventLog) -> None:
         self.answered: list[Answered] = []
         self.problems: list[str] = []
-        self.unknown = 0
         self._targets: dict[str, UUID | None] = {}
         self._clock = SystemClock()
         city = load_city()
@@ -88,7 +87,6 @@ class Clerks:
                 break
             except (StoreAway, Busy):
                 assert time.monotonic() < until, f"{step.path} was not answered within {PATIENCE_SECONDS} s"
-                self.unknown += 1
                 time.sleep(PAUSE_SECONDS)
         errand.ids.update({name.split("/")[0]: stream for name, stream in done.ids.items()})
         self._targets[key] = on
