@@ -52,7 +52,7 @@ class Filled:
 
 
 class Sink(Protocol):
-    """A log's tables, open for filling; nothing of it stands before `finish`."""
+    """A log's tables, open for filling; the log may be used after `finish`."""
 
     def take(self, events: Sequence[tuple[int, Row]], commands: Sequence[tuple[int, CommandText]]) -> None:
         """Add rows, each with its position, in order."""

@@ -64,6 +64,7 @@ def sample(log: EventLog, copies: Copies, *, share: float, seed: int, until: dat
     assert not play.refused, play.refused[0]
     families = [family for plan in chosen for family in plan.families]
     pairs = [(family, _facts(log, family, until), _facts(played, family, until)) for family in families]
+    played.close()
     different = tuple(family for family, found, wanted in pairs if found != wanted)
     return Sampled(len(chosen), sum(len(wanted) for _, _, wanted in pairs), different)
 
