@@ -19,6 +19,7 @@ from tests.chaos.audit import prove, prove_check
 from tests.chaos.client import Client
 from tests.chaos.disks import filled, small_disk
 from tests.chaos.site import Site
+from tests.crash.driver import Answered
 from tests.crash.plan import case_errand
 
 FULL, FULL_CODE = 507, "STORE_FULL"
@@ -68,16 +69,16 @@ def test_a_full_disk_refuses_writes_and_nothing_else(
                 crowd.can_read()
             crowd.are_let_in_again()
             later = _work(site, range(100, 100 + CASES_AFTER))
-            prove(site, url, [earlier, later], before + crowd.acknowledged)
+            prove(site, url, [earlier, crowd, later], before)
             assert site.pids() == pids, f"a process ended by itself:\n{site.said()}"
         prove_check(site)
 
 
-class Crowd:
+class Crowd(Client):
     """People who go on reporting, whatever they are told."""
 
     def __init__(self, site: Site, connection: httpx2.Client) -> None:
-        self.acknowledged = 0
+        super().__init__(site, 100, hangs_up=False)
         self._site, self._connection = site, connection
         self._refused: list[str] = []
 
@@ -89,7 +90,6 @@ class Crowd:
                 self._refused.append(f"crowd-{number}")
                 return
             assert reply.status_code == 201, f"{reply.status_code} {reply.text}"
-            self.acknowledged += 1
         raise AssertionError(f"{MOST_COMMANDS} commands found room on a full disk")
 
     def are_refused_in_clear_words(self) -> None:
@@ -124,12 +124,14 @@ class Crowd:
                     assert time.monotonic() < until, f"still {reply.status_code} with room again: {reply.text}"
                     time.sleep(0.2)
                 assert reply.status_code == 201, f"{reply.status_code} {reply.text}"
-                self.acknowledged += 1
 
     def _report(self, key: str) -> httpx2.Response:
-        step = case_errand(0).steps[0]
-        headers = {"Authorization": f"Bearer {self._site.people[step.by].token}", "Idempotency-Key": key}
-        return self._connection.post(self._site.base() + step.path, json=step.body, headers=headers)
+        step, asked_at = case_errand(0).steps[0], self._now()
+        reply = self._send(self._connection, step.path, step, self._headers(step.by, key, None))
+        if reply.is_success:
+            sent = (step.by, step.path, key, step.body, None)
+            self.answered.append(Answered(*sent, 0, asked_at, reply.status_code, reply.json()))
+        return reply
 
 
 def _work(site: Site, numbers: range) -> Client:
