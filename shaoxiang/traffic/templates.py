@@ -48,7 +48,7 @@ BASE = date(2025, 6, 9)
 PHOTO = hashlib.sha256(b"traffic").hexdigest()
 """The photo that made-up traffic names, where no photos are kept."""
 
-AFTERWARDS = frozenset({"copies.py", "errands.py"})
+AFTERWARDS = frozenset({"copies.py"})
 """Files of traffic that templates do not follow from."""
 
 UNSOUND_AT_MOST = 0.01
@@ -140,7 +140,7 @@ def pool(city: City, rules: Rules, count: int, seed: int, cache: Path | None = N
 def _inputs(city: City) -> str:
     """A fingerprint of what a template's events follow from: the code that decides, the shipped rules, the city."""
     digest = hashlib.sha256()
-    for package in ("domain", "desk", "shaoxiang/traffic", "store"):
+    for package in ("domain", "desk", "scheduler", "shaoxiang/traffic", "store"):
         for path in sorted((HERE.parent / package).rglob("*.py")):
             if path.name not in AFTERWARDS:
                 digest.update(path.read_bytes())

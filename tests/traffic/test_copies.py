@@ -1,8 +1,9 @@
 """Copies are what the desk would have recorded: the same plans, at the same times, played through it, byte for byte."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -101,6 +102,8 @@ def test_the_log_is_in_the_order_of_time_and_transactions_stay_whole(both: Both)
     one = [[row for row in unit.rows if not row[2].startswith("standing.")] for unit in both.copied]
     other = [[row for row in unit.rows if not row[2].startswith("standing.")] for unit in both.played]
     assert sorted(one) == sorted(other)
+    times = [datetime.fromisoformat(json.loads(unit.rows[-1][3])["timestamp"]) for unit in both.copied]
+    assert times == sorted(times)
 
 
 def test_weeks_with_a_holiday_near_are_not_alike() -> None:
