@@ -2,5 +2,6 @@
 
 `habits` are the tables, from which `plan` writes one matter's course of commands (`course`, `answering` and
 `aftermath` are its parts). `play` runs plans through the real desk, with `officers` on the register and
-`timers` that ring. `templates` are cases that were played once, as `forms` with holes, of which `copies` stamps out any number.
+`timers` that ring. `templates` are cases that were played once, as `forms` with holes, of which `copies` stamps out any
+number.
 """
