@@ -29,8 +29,8 @@ from shaoxiang.house import Premises, migrate_all, open_premises
 from shaoxiang.settings import Settings
 
 OPTIONS: Mapping[str, float] = {"apis": 4, "rate": 100.0, "seconds": 60.0, "timed": 1}
-"""API processes (on PostgreSQL), commands a second, and for how long; whether times make the bench fail, or only errors
-of the server, as on a machine that is known to be slow."""
+"""API processes (on PostgreSQL), commands a second, and for how long; whether all bars make the bench fail, or only faults
+of the server's own: a machine that is too slow for the rate refuses what it cannot serve, as it should."""
 
 WARM_SECONDS = 5.0
 READS_A_COMMAND = 0.5
@@ -39,7 +39,7 @@ P99_MS_AT_MOST, BEHIND_MS_AT_MOST = 250, 1000
 ENOUGH = 0.95
 """How much of the rate must be served: arrivals are random, so that in a minute a few percent more or less come."""
 
-NO_ERROR = "no server error"
+NO_FAULT = "nothing failed inside, and no connection broke"
 SEED = 20260302
 SERVER_ERROR = 500
 DRAIN_SECONDS = 30.0
@@ -185,7 +185,7 @@ def run(store: str, *, apis: int, rate: float, seconds: float, timed: float) -> 
         gc.freeze()
         tally = asyncio.run(_loaded(loaded, rate, seconds))
     bars = missed(tally, rate)
-    failed = bars if timed else [bar for bar in bars if bar.startswith(NO_ERROR)]
+    failed = bars if timed else [bar for bar in bars if bar.startswith(NO_FAULT)]
     return [*rows(tally, rate), {"name": "bars", "not_kept": bars, "missed": failed}]
 
 
@@ -263,10 +263,12 @@ def missed(tally: Tally, rate: float) -> list[str]:
     """Which of the bars the load did not keep."""
     answers = tally.statuses + tally.read_statuses
     errors = sum(count for status, count in answers.items() if status >= SERVER_ERROR or not status)
+    faults = answers[SERVER_ERROR] + answers[0]
     served = sum(count for status, count in tally.statuses.items() if 0 < status < SERVER_ERROR)
     slowest, behind = (float(str(latency(found).get("p99_ms", "inf"))) for found in (tally.commands, tally.behind))
     bars = {
-        f"{NO_ERROR}: {errors}": errors == 0,
+        f"{NO_FAULT}: {faults}": faults == 0,
+        f"no server error: {errors}": errors == 0,
         f"{rate} commands a second: {served / tally.seconds:.1f}": served / tally.seconds >= rate * ENOUGH,
         f"p99 of commands at most {P99_MS_AT_MOST} ms: {slowest}": slowest <= P99_MS_AT_MOST,
         f"p99 of views behind at most {BEHIND_MS_AT_MOST} ms: {behind}": behind <= BEHIND_MS_AT_MOST,

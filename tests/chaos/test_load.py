@@ -18,11 +18,12 @@ def test_traffic_is_served_without_a_refusal() -> None:
 def test_a_bar_that_is_not_kept_is_named() -> None:
     tally = load.Tally()
     tally.seconds, tally.commands, tally.behind = 1.0, [0.3], [2.0]
-    tally.statuses.update({200: 90, 503: 1})
+    tally.statuses.update({200: 90, 503: 1, 500: 1})
 
     found = load.missed(tally, rate=100.0)
 
     assert [each.partition(":")[0] for each in found] == [
+        "nothing failed inside, and no connection broke",
         "no server error",
         "100.0 commands a second",
         "p99 of commands at most 250 ms",
