@@ -29,8 +29,8 @@ from shaoxiang.house import Premises, migrate_all, open_premises
 from shaoxiang.settings import Settings
 
 OPTIONS: Mapping[str, float] = {"apis": 4, "rate": 100.0, "seconds": 60.0, "timed": 1}
-"""API processes (on PostgreSQL), commands a second, and for how long; whether all bars make the bench fail, or only faults
-of the server's own: a machine that is too slow for the rate refuses what it cannot serve, as it should."""
+"""API processes (on PostgreSQL), commands a second, and for how long. Whether all bars make the bench fail, or only
+faults of the server's own: a machine that is too slow for the rate refuses what it cannot serve, as it should."""
 
 WARM_SECONDS = 5.0
 READS_A_COMMAND = 0.5
