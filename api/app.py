@@ -4,12 +4,11 @@ from collections import Counter
 from typing import Any
 
 from fastapi import FastAPI
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from api import problems
 from api.commands import PREFIX
 from api.deps import Deps
+from api.identity import Allowance
 from api.metrics import Metrics, ViewMetrics
 from api.middleware import Envelope
 from api.outages import install_outages
@@ -56,7 +55,7 @@ def create_app(deps: Deps) -> FastAPI:
     app.state.deps = deps
     app.state.metrics = Metrics(deps.registry)
     app.state.view_metrics = ViewMetrics(deps.registry)
-    app.state.limiter = MovingWindowRateLimiter(MemoryStorage())
+    app.state.allowance = Allowance()
     app.state.streams = Counter[str]()
     limit = deps.limits.body_at_most
     # Routes are tried one after another, so what is asked for most comes first.

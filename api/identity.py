@@ -1,11 +1,13 @@
 """Who is asking: a bearer token tied to an actor of the city, and how often it may ask."""
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from limits import RateLimitItem
+from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from api.deps import Deps
@@ -13,7 +15,7 @@ from api.outages import patiently
 from api.problems import ApiProblem
 from desk.actors import Actor, Role
 
-__all__ = ["Caller", "Identity", "Parts", "caller", "parts", "spend"]
+__all__ = ["Allowance", "Caller", "Identity", "Parts", "caller", "parts"]
 
 bearer = HTTPBearer(auto_error=False, description="A token tied to an actor of the city.")
 
@@ -44,13 +46,13 @@ def caller(
 ) -> Identity:
     """The actor who asks. 401 without a token that is known and not revoked; 429 when asking too often."""
     host = request.client.host if request.client else "unknown"
-    limiter: MovingWindowRateLimiter = request.app.state.limiter
+    allowance: Allowance = request.app.state.allowance
     if credentials is None:
         detail = "Send a token: 'Authorization: Bearer <token>'."
         raise ApiProblem(401, detail, WWW_Authenticate="Bearer")
     known = patiently(request, deps, lambda: deps.tokens.lookup(credentials.credentials))
     if known is None:
-        spend(limiter, deps.limits.failed_logins, "failed", host)
+        allowance.spend(deps.limits.failed_logins, "failed", host)
         detail = "The token is not known, or has been revoked. Ask the operator for a new one."
         raise ApiProblem(401, detail, WWW_Authenticate='Bearer error="invalid_token"')
     identity = Identity(
@@ -59,15 +61,25 @@ def caller(
         token=str(known.id),
     )
     request.state.role, request.state.organisation = known.role, known.organisation
-    spend(limiter, deps.limits.requests, "requests", identity.token)
+    allowance.spend(deps.limits.requests, "requests", identity.token)
     return identity
 
 
 Caller = Annotated[Identity, Depends(caller)]
 
 
-def spend(limiter: MovingWindowRateLimiter, limit: RateLimitItem, *key: str) -> None:
-    """Count one request against a limit; 429 with Retry-After (seconds) where it is used up."""
-    if not limiter.hit(limit, *key):
+class Allowance:
+    """How often each may still ask this process. Safe to use from many threads, which the library's counts are not."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._windows = MovingWindowRateLimiter(MemoryStorage())
+
+    def spend(self, limit: RateLimitItem, *key: str) -> None:
+        """Count one request against a limit; 429 with Retry-After (seconds) where it is used up."""
+        with self._lock:
+            left = self._windows.hit(limit, *key)
+        if left:
+            return
         detail = f"More than {limit}; wait and try again."
         raise ApiProblem(429, detail, Retry_After=str(limit.get_expiry()))
