@@ -37,7 +37,8 @@ def test_ci_runs_what_a_developer_runs_and_stops_at_the_first_failure() -> None:
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     text = script.read_text(encoding="utf-8")
-    assert re.findall(r"^step (.+)$", text, flags=re.MULTILINE) == ["make install", "make check", "make test"]
+    steps = re.findall(r"^step (.+)$", text, flags=re.MULTILINE)
+    assert steps == ["make install", "make check", "make test", "make load"]
     stub = text.replace("make install", "false").replace('cd "$(dirname "$0")/.."', "")
     assert subprocess.run(["sh", "-c", stub], capture_output=True, check=False).returncode == 1
 

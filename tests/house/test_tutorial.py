@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHAOXIANG = Path(sys.executable).with_name("shaoxiang")
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 300
 
 
 class Demo(NamedTuple):
