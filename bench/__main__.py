@@ -16,7 +16,8 @@ BENCHES = {
     "timers": "bench.timers",
     "reads": "bench.reads",
 }
-"""Each module has `run(store) -> list of rows`; a row is a dict with a name and figures that JSON can hold.
+"""Each module has `run(store)`, which answers rows, at once or as they come; a row is a dict with a name and figures that
+JSON can hold.
 
 A module with OPTIONS (name → default) takes these on the command line, and hands them to `run` by name. A row with
 bars that were `missed` makes the exit code 1.
@@ -34,16 +35,17 @@ def main(arguments: list[str] | None = None) -> int:
     own = argparse.ArgumentParser(prog=f"python -m bench {options.name}")
     for name, default in getattr(bench, "OPTIONS", {}).items():
         own.add_argument(f"--{name}", type=type(default), default=default)
-    rows = bench.run(options.store, **vars(own.parse_args(rest)))
-    code = int(any(row.get("missed") for row in rows))
+    rows = []
+    for row in bench.run(options.store, **vars(own.parse_args(rest))):
+        rows.append(row)
+        if not options.json:
+            figures = (f"{key.replace('_', ' ')} {value}" for key, value in row.items() if key != "name")
+            print(f"  {row['name']}: " + ", ".join(figures), flush=True)
     if options.json:
         print(json.dumps({"bench": options.name, "store": options.store, "machine": machine(), "rows": rows}, indent=2))
-        return code
-    print(f"{options.name} on {options.store}: " + ", ".join(f"{key} {value}" for key, value in machine().items()))
-    for row in rows:
-        figures = (f"{key.replace('_', ' ')} {value}" for key, value in row.items() if key != "name")
-        print(f"  {row['name']}: " + ", ".join(figures))
-    return code
+    else:
+        print(f"{options.name} on {options.store}: " + ", ".join(f"{key} {value}" for key, value in machine().items()))
+    return int(any(row.get("missed") for row in rows))
 
 
 if __name__ == "__main__":

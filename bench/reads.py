@@ -20,30 +20,35 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 
 from api.routes.files import IDENTITIES
+from bench import rebuild
 from bench.client import Client
 from bench.commands import _Crew
 from bench.filling import copies_for, fill, templates, weeks_from
 from bench.harness import real_folder
 from bench.postgres import Postgres
 from bench.processes import Process
-from bench.rebuild import told
 from bench.sampling import sample
+from bench.views import Place
 from desk.actors import Role
+from desk.unit import KINDS
+from projections import overview
 from projections.board import BOARD
 from projections.files import case_file
 from projections.folding import undisturbed
 from projections.inbox import INBOX
-from projections.rebuilding import Rebuild
 from projections.registry import views
+from projections.storage import ViewStore
 from projections.times import micros
 from projections.timing import RulesTiming
 from shaoxiang.clock import SystemClock
 from shaoxiang.house import Premises, migrate_all, open_premises
+from shaoxiang.parts import load_rules
 from shaoxiang.settings import Settings
 from shaoxiang.traffic.copies import Copies
+from store.log import EventLog
 
 OPTIONS: Mapping[str, float] = {
     "cases": 20_000, "requests": 400, "rate": 20.0, "apis": 2, "small": 10_000, "carried": 40, "check": 0,
@@ -109,34 +114,38 @@ class Ways(NamedTuple):
 
 def run(
     store: str, *, cases: float, requests: float, rate: float, apis: float, small: float, carried: float, check: float
-) -> list[dict[str, object]]:
-    """The rows of the bench."""
+) -> Iterator[dict[str, object]]:
+    """The rows of the bench, as they come."""
     with ExitStack() as stack:
         folder = stack.enter_context(real_folder())
         server = stack.enter_context(Postgres.start(settings=SERVER)) if store == "postgres" else None
         large = _filled(folder / "large", server, "large", cases=int(cases))
-        little = _filled(folder / "small", server, "small", events=int(small))
+        with _place(large, server) as where:
+            size: dict[str, object] = {"name": "size", "cases": int(cases), "events": where.log.position()}
+            yield size | {"filled_seconds": round(large.seconds, 1)}
+            yield from rebuild.rows_for(where)
         with open_premises(large.settings, SystemClock().now, folds=True) as premises:
-            size: dict[str, object] = {"name": "size", "cases": int(cases), "events": premises.house.log.position()}
-            size["filled_seconds"] = round(large.seconds, 1)
-            rows = [size, _rebuilt(premises), *(_proved(premises, large) if check else ())]
             ways, tokens = _drawn(premises), _tokens(premises)
             sql = _sql(premises, ways)
         # A collection of this process's rubbish, which is a bench's and no server's, would count as latency.
         with _served(folder, large, 1 if server is None else int(apis)) as addresses, undisturbed():
             reads = asyncio.run(_read(addresses, ways, tokens, int(requests), rate))
-        return [*rows, *(_row(name, times, sql) for name, times in reads.items()), *_commands(large, little, carried)]
+        yield from (_row(name, times, sql) for name, times in reads.items())
+        little = _filled(folder / "small", server, "small", events=int(small))
+        yield from _commands(large, little, carried)
+        if check:
+            with open_premises(large.settings, SystemClock().now, folds=True) as premises:
+                yield from _proved(premises, large)
 
 
-def _rebuilt(premises: Premises) -> dict[str, object]:
-    """The views folded afresh, with a process for each core."""
-    house = premises.house
-    again = partial(views, RulesTiming(house.world.rules))
-    work = Rebuild(house.log, house.views, house.projector.views, again=again)
-    began = time.monotonic()
-    work.run()
-    rate = house.log.position() / (time.monotonic() - began)
-    return {"name": "rebuild, all views", "events_per_second": round(rate), **told(work.figures)}
+@contextmanager
+def _place(store: Store, server: Postgres | None) -> Iterator[Place]:
+    """The store, for a rebuild that is measured."""
+    again, url = partial(views, RulesTiming(load_rules())), store.settings.database_url
+    opened = partial(ViewStore, store.settings.views_db) if url is None else partial(ViewStore.connect, url)
+    log = EventLog.open(store.settings.log_db, KINDS, read_only=True) if url is None else EventLog.connect(url, KINDS)
+    with log:
+        yield Place(log, opened, again, server, again())
 
 
 @contextmanager
@@ -216,15 +225,15 @@ def _tokens(premises: Premises) -> Mapping[str, str]:
 def _sql(premises: Premises, ways: Ways) -> Mapping[str, float]:
     """The 99th hundredth, in milliseconds, of the chief query behind each kind, on the driver alone."""
     dice = random.Random(SEED)
-    latest = "SELECT * FROM board_1 WHERE {} ORDER BY reported_at DESC, id DESC LIMIT 51"
+    latest = "SELECT * FROM board_2 WHERE {} ORDER BY reported_at DESC, id DESC LIMIT 51"
     kinds: Mapping[str, Callable[[], str]] = {
         "board, what is due first": lambda: (
-            "SELECT * FROM board_1 WHERE due_at IS NOT NULL ORDER BY due_at, id LIMIT 51"
+            "SELECT * FROM board_2 WHERE due_at IS NOT NULL ORDER BY due_at, id LIMIT 51"
         ),
         "board, a street": lambda: latest.format(f"jurisdiction = '{dice.choice(ways.streets)}'"),
         "board, a department that leads": lambda: latest.format(f"lead = '{dice.choice(ways.departments)}'"),
         "board, found by number": lambda: latest.format(f"number = '{dice.choice(ways.numbers)}'"),
-        "dashboard": lambda: LIGHTS.format(micros(SystemClock().now())),
+        "dashboard": lambda: _lights(premises),
     }
     raw = premises.house.views.engine.raw_connection()
     try:
@@ -251,10 +260,10 @@ def _slowest(ask: Callable[[], object]) -> float:
     return _hundredth(times, 99)
 
 
-LIGHTS = (
-    "SELECT jurisdiction, count(*), sum(CASE WHEN due_at < {} THEN 1 ELSE 0 END) FROM board_1"
-    " WHERE due_at IS NOT NULL GROUP BY jurisdiction"
-)
+def _lights(premises: Premises) -> str:
+    """What a dashboard asks about the matters of a whole city."""
+    query = overview.matters_query(micros(SystemClock().now()), lambda _: true())
+    return str(query.compile(premises.house.views.engine, compile_kwargs={"literal_binds": True}))
 
 
 async def _read(

@@ -32,7 +32,12 @@ _MEBIBYTE = 1 << 20
 def run(store: str, *, events: int, processes: int, rounds: int, check: int) -> list[dict[str, object]]:
     """The figures."""
     with place(store, events) as where:
-        return _Bench(where, processes or os.cpu_count() or 1).rows(rounds, compared=bool(check))
+        return rows_for(where, processes=processes, rounds=rounds, compared=bool(check))
+
+
+def rows_for(where: Place, *, processes: int = 0, rounds: int = 1, compared: bool = False) -> list[dict[str, object]]:
+    """The rows of this bench for a log that is there; its views are the ones folded last."""
+    return _Bench(where, processes or os.cpu_count() or 1).rows(rounds, compared=compared)
 
 
 class _Bench:
@@ -58,7 +63,7 @@ class _Bench:
         laid = [
             row("ceiling: read and decode only, one process", reads),
             {**row("ceiling: the same rows ready-made, one process", writes), "rows": ready.rows},
-            {**row(f"rebuild, all views, {self.processes} processes", rebuilds, reads), **told(work.figures)},
+            {**row(f"rebuild, all views, {self.processes} processes", rebuilds, reads), **_told(work.figures)},
             {"name": "rebuild, against writing", "ratio_to_ceiling": row("", rebuilds, writes)["ratio_to_ceiling"]},
             {"name": "processors (microseconds an event)", **spent.each(position * rounds)},
             {"name": "profile of one process (microseconds an event)", **self.profile()},
@@ -134,7 +139,7 @@ def _run(work: Rebuild) -> None:
     work.run()
 
 
-def told(figures: Figures) -> dict[str, object]:
+def _told(figures: Figures) -> dict[str, object]:
     """What a rebuild says of itself."""
     return {
         "rows_per_event": round(figures.rows / max(figures.events, 1), 2),

@@ -15,6 +15,7 @@ from domain.policy.deadlines import Stage
 from projections import topics
 from projections.events import PREFIX, Event, report_of
 from projections.rows import Rows
+from projections.running import Running
 from projections.tables import Entity, Indexed, Keyed, Row, without
 from projections.view import Handler, View
 
@@ -34,7 +35,7 @@ RUNNING = (
 """Every column that may be asked of what has a running clock; the index of these rows holds them all."""
 
 BOARD = Entity(
-    "board_1",
+    "board_2",
     Column("id", String(36), primary_key=True),
     Column("number", Text),
     Column("state", Text),
@@ -73,13 +74,15 @@ BOARD = Entity(
     Column("clocks", Text),
     indexes=(
         # What people work with: the matters with a running clock, soonest first. It holds every column that may be
-        # asked for, so that the rarest of filters, and the dashboard's lights, are answered from it alone.
+        # asked for, so that the rarest of filters, and the dashboard's red lights, are answered from it alone.
         Indexed(
             RUNNING,
             where="due_at IS NOT NULL",
             name="due",
             whole=True,
         ),
+        # What has turned yellow: the dashboard's.
+        Indexed(("warn_at", "due_at", "jurisdiction", "drill"), where="due_at IS NOT NULL", name="warn"),
         # One matter, by the number that people say aloud.
         Indexed(("number",), where="number IS NOT NULL"),
         # What is not closed, or was never filed: few among many.
@@ -103,8 +106,11 @@ BOARD = Entity(
 `departments` is {response tail: [department, part]}; `lead` is the department that leads, or the street's team.
 """
 
+BOARD_RUNNING = Running(BOARD, "due_at", ("jurisdiction",))
+"""How many matters have a running clock, by jurisdiction."""
+
 CONCERNS = Keyed(
-    "board_1_concerns",
+    "board_2_concerns",
     Column("who", Text, primary_key=True),
     Column("case_id", String(36), primary_key=True),
 )
@@ -129,7 +135,13 @@ def _clocks(event: Event, row: Row) -> None:
                 kept[f"{tail}/{stage}"] = [due, warn]
 
 
-def soonest(row: Row, _: Rows) -> None:
+def settled(row: Row, rows: Rows) -> None:
+    """Find the clock that is due soonest, and count the matter among those with one."""
+    _soonest(row)
+    BOARD_RUNNING.count(row, rows)
+
+
+def _soonest(row: Row) -> None:
     """Find the clock that is due soonest, and when the first of them turns yellow."""
     kept: dict[str, list[int | None]] = row["clocks"]
     if not kept:
@@ -144,7 +156,7 @@ def soonest(row: Row, _: Rows) -> None:
 
 def _matter(event: Event, rows: Rows) -> Row:
     """The matter's row, begun where this is the first that is heard of it, with the event's clocks kept."""
-    row = rows.edit(BOARD, event.case)
+    row = BOARD_RUNNING.edit(rows, event.case)
     if row is None:
         zeros = {"merged": 0, "reopened": 0}
         flags = dict.fromkeys(("suspended", "supervised", "listed", "drill", "imported"), False)
@@ -323,10 +335,10 @@ HANDLES: dict[str, Handler] = dict.fromkeys(topics.of("report", "case", "whistle
 """Every event of a matter's own streams may move a clock that lights it; these change more."""
 
 VIEW = View(
-    name="board_1",
+    name="board_2",
     question="Which matters are there, in which state, and how urgent is each?",
-    tables=(BOARD, CONCERNS),
+    tables=(BOARD, BOARD_RUNNING.table, CONCERNS),
     handles=HANDLES,
     ignores=topics.of("evaluation", "interview", "standing", "person"),
-    settles={BOARD: soonest},
+    settles={BOARD: settled},
 )

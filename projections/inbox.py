@@ -16,6 +16,7 @@ from projections import board, topics
 from projections.board import BOARD
 from projections.events import Event, sibling
 from projections.rows import Rows
+from projections.running import Running
 from projections.tables import Entity, Indexed, Row
 from projections.times import micros_of, optional_micros
 from projections.view import Handler, View
@@ -27,7 +28,7 @@ RUNNING = (
 """Every column that may be asked of what has a running clock; the index of these rows holds them all."""
 
 INBOX = Entity(
-    "inbox_1",
+    "inbox_2",
     Column("id", String(36), primary_key=True),
     Column("case_id", String(36)),
     Column("number", Text),
@@ -84,6 +85,12 @@ INBOX = Entity(
             name="due",
             whole=True,
         ),
+        # What has turned yellow: the dashboard's.
+        Indexed(
+            ("next_warn", "next_due", "department", "jurisdiction", "drill"),
+            where="next_due IS NOT NULL",
+            name="warn",
+        ),
         # All responses, and those of one department or one place, latest first.
         ("department", "dispatched_at", "id"),
         ("jurisdiction", "dispatched_at", "id"),
@@ -95,6 +102,9 @@ INBOX = Entity(
 `clocks` is {stage: [due, warn]} of the clocks that run or were missed and still wait for the department;
 `warned` are the stages for which a yellow urge was issued.
 """
+
+INBOX_RUNNING = Running(INBOX, "next_due", ("department", "jurisdiction"))
+"""How many responses wait for their department, by department and jurisdiction."""
 
 OWN = frozenset(map(str, (Stage.SIGNATURE, Stage.ARRIVAL, Stage.DISPOSAL, Stage.REMINDER_LIMIT)))
 """The clocks that wait for the department itself."""
@@ -119,8 +129,13 @@ def keep_clocks(event: Event, row: Row) -> None:
     row["disposal_missed"] = row["disposal_missed"] or row["missed_before"]
 
 
-def soonest(row: Row, _: Rows) -> None:
-    """Find the clock that is due soonest."""
+def settled(row: Row, rows: Rows) -> None:
+    """Find the clock that is due soonest, and count the response among those that wait."""
+    _soonest(row)
+    INBOX_RUNNING.count(row, rows)
+
+
+def _soonest(row: Row) -> None:
     waiting: dict[str, list[int | None]] = row["clocks"]
     stage = min(waiting, key=lambda each: (waiting[each][0], each), default=None)
     row["next_stage"] = stage
@@ -129,7 +144,7 @@ def soonest(row: Row, _: Rows) -> None:
 
 def _response(event: Event, rows: Rows) -> Row:
     """The response's row, with the event's clocks. A response is always dispatched before anything else happens."""
-    row = rows.edit(INBOX, event.stream)
+    row = INBOX_RUNNING.edit(rows, event.stream)
     assert row is not None, f"{event.topic} at {event.ref} comes before the response was dispatched"
     if event.ticks:
         keep_clocks(event, row)
@@ -270,7 +285,7 @@ def located(event: Event, rows: Rows) -> None:
     """The case's street is known now, for responses that were dispatched before."""
     matter = rows.get(BOARD, event.case)
     for tail in matter["departments"] if matter else ():
-        row = rows.edit(INBOX, event.case[:-8] + tail)
+        row = INBOX_RUNNING.edit(rows, event.case[:-8] + tail)
         if row is not None:
             row["street"] = row["jurisdiction"] = event["street"]
 
@@ -279,7 +294,7 @@ def evaluated(state: str) -> Handler:
     """A handler for an event of the evaluation: its state, and score and outcome where it is final."""
 
     def handler(event: Event, rows: Rows) -> None:
-        row = rows.edit(INBOX, sibling(event.stream, Kind.RESPONSE))
+        row = INBOX_RUNNING.edit(rows, sibling(event.stream, Kind.RESPONSE))
         if row is None:
             return
         row["evaluation_state"] = state
@@ -344,11 +359,11 @@ IGNORES = (_ELSEWHERE - topics.named(cases.CaseLocated)) | (
 )  # fmt: skip
 
 VIEW = View(
-    name="inbox_1",
+    name="inbox_2",
     question="What does each department have to do, and by when?",
-    tables=(INBOX,),
+    tables=(INBOX, INBOX_RUNNING.table),
     handles=HANDLES,
     ignores=IGNORES,
     reads=(board.VIEW,),
-    settles={INBOX: soonest},
+    settles={INBOX: settled},
 )

@@ -1,21 +1,21 @@
-"""The overview 总览: what runs now, by light. Asked of the board's and the inbox's running clocks alone.
+"""The overview 总览: what runs now, by light.
 
-Light is a matter of the moment, so it is reckoned when somebody looks. The indexes that hold what runs hold all that
-is counted here, and what runs is little beside all that ever was. Drills are left out.
+Light is a matter of the moment, so it is reckoned when somebody looks. How many run is counted as clocks start and end
+(`running.py`); what has turned yellow or red, which is little beside what runs, is looked up. Drills are left out.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, not_, or_, select, union_all
 
-from projections.board import BOARD
-from projections.inbox import INBOX
-from projections.tables import ViewTable
+from projections.board import BOARD, BOARD_RUNNING
+from projections.inbox import INBOX, INBOX_RUNNING
+from projections.running import Running
 
-Within = Callable[[ViewTable], ColumnElement[bool]]
-"""The filter that keeps a reader to what it may see of a table."""
+Within = Callable[[Any], Any]
+"""The filter that keeps a reader to what it may see, on the columns of a table."""
 
 
 @dataclass(frozen=True)
@@ -37,25 +37,42 @@ class Lights:
 
 def matters(db: Connection, at: int, within: Within) -> dict[str, Lights]:
     """The matters whose clock runs at a moment (microseconds since the epoch), by jurisdiction."""
-    column = BOARD.table.c
-    return _lights(db, BOARD, column.jurisdiction, column.due_at, column.warn_at, at, within)
+    return _lights(db, matters_query(at, within))
 
 
 def responses(db: Connection, at: int, within: Within) -> dict[str, Lights]:
     """The responses that wait for their department at a moment, by department."""
-    column = INBOX.table.c
-    return _lights(db, INBOX, column.department, column.next_due, column.next_warn, at, within)
+    inbox = INBOX.table.c
+    return _lights(db, _query(INBOX_RUNNING, inbox.department, inbox.next_due, inbox.next_warn, at, within))
 
 
-def _lights(
-    db: Connection, view: ViewTable, by: Any, due: Any, warn: Any, at: int, within: Within
-) -> dict[str, Lights]:
-    red = due < at
-    yellow = and_(not_(red), warn <= at)
-    counts = (func.count(), func.sum(case((yellow, 1), else_=0)), func.sum(case((red, 1), else_=0)))
-    kept = or_(view.table.c.drill.is_(None), not_(view.table.c.drill))
-    query = select(by, *counts).where(due.is_not(None), kept, within(view)).group_by(by).order_by(by)
+def matters_query(at: int, within: Within) -> Select[Any]:
+    """What `matters` asks of the store: for each jurisdiction how many run, and how many are yellow and red."""
+    board = BOARD.table.c
+    return _query(BOARD_RUNNING, board.jurisdiction, board.due_at, board.warn_at, at, within)
+
+
+def _query(running: Running, by: Any, due: Any, warn: Any, at: int, within: Within) -> Select[Any]:
+    rows, counts = running.entity.table.c, running.table.table.c
+    runs = or_(rows.drill.is_(None), not_(rows.drill)), due.is_not(None), within(rows)
+    parts = union_all(
+        select(counts[by.name].label("name"), counts.running.label("all"), _none("yellow"), _none("red")).where(
+            within(counts)
+        ),
+        select(by, _none("all"), func.count(), _none("red")).where(*runs, warn <= at, due >= at).group_by(by),
+        select(by, _none("all"), _none("yellow"), func.count()).where(*runs, due < at).group_by(by),
+    ).subquery()
+    sums = (func.sum(parts.c[each]) for each in ("all", "yellow", "red"))
+    name = func.coalesce(parts.c.name, "")
+    return select(name, *sums).group_by(name).order_by(name)
+
+
+def _none(name: str) -> ColumnElement[int]:
+    return literal(0).label(name)
+
+
+def _lights(db: Connection, query: Select[Any]) -> dict[str, Lights]:
     return {
-        name or "": Lights(total - int(yellow) - int(red), int(yellow), int(red))
-        for name, total, yellow, red in db.execute(query)
+        name: Lights(int(every) - int(yellow) - int(red), int(yellow), int(red))
+        for name, every, yellow, red in db.execute(query)
     }

@@ -17,6 +17,8 @@ from api.reading import Reader, known_parameters, written
 from api.routes.timeliness import Place
 from api.sight import must_see_cases, must_see_outcomes, statistical
 from projections import overview
+from projections.board import BOARD
+from projections.inbox import INBOX
 from projections.overview import Lights
 from projections.statistics import Figure, Scope, Volumes, indicators, ranked, together, volumes
 from projections.times import micros
@@ -119,7 +121,7 @@ def dashboard(response: Response, deps: Parts, who: Reader) -> Response:
         found = Dashboard(
             at=now,
             matters=_matters(db, now, scope),
-            responses=_lit(overview.responses(db, micros(now), lambda view: in_scope(view, scope))),
+            responses=_lit(overview.responses(db, micros(now), lambda columns: in_scope(INBOX, scope, columns))),
             today=_today(deps, db, now, scope),
             month=_month(deps, db, now, scope),
         )
@@ -130,7 +132,7 @@ def _matters(db: Connection, now: datetime, scope: Scope) -> list[Lit]:
     """The matters of a division: by district where it is a city, else by street."""
     if scope.get("department") is not None:
         return []
-    found = overview.matters(db, micros(now), lambda view: in_scope(view, scope))
+    found = overview.matters(db, micros(now), lambda columns: in_scope(BOARD, scope, columns))
     prefix = scope.get("street_prefix") or ""
     digits = DISTRICT_DIGITS if len(prefix) <= CITY_DIGITS else STREET_DIGITS
     together: dict[str, Lights] = {}

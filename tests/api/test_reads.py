@@ -449,7 +449,7 @@ def test_the_board_is_searched_by_words_and_numbers(house: Office) -> None:
 
 
 def test_hostile_texts_are_stored_and_shown_exactly(house: Office) -> None:
-    text = "'; DROP TABLE board_1; -- 👩🏽‍🚒 \u202eمرحبا\u202c <b>&amp;\u0000\u2028"
+    text = "'; DROP TABLE board_2; -- 👩🏽‍🚒 \u202eمرحبا\u202c <b>&amp;\u0000\u2028"
     report = house.do("grid", "/reports", {"source": "grid", "description": text, "place": PLACE})["report"]
     assert house.get("command", f"/reports/{report}").json()["description"] == text
     assert items(house.get("command", f"/cases/{report}/timeline"))[0]["facts"]["description"] == text

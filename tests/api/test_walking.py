@@ -182,7 +182,7 @@ def test_a_cursor_with_values_of_another_kind_is_refused(store: ViewStore, value
 
     from api.problems import ApiProblem
 
-    cursor = base64.urlsafe_b64encode(f'["board_1", "due_at", 0, {values}]'.encode()).decode()
+    cursor = base64.urlsafe_b64encode(f'["board_2", "due_at", 0, {values}]'.encode()).decode()
     with store.reading() as db, pytest.raises(ApiProblem):
         page(db, BOARD_LIST, EVERYTHING, {}, "due_at", cursor, 5)
 
@@ -213,7 +213,7 @@ class TestNoPageReadsItAll:
         store, said = plans
         with store.reading() as db:
             page(db, BOARD_LIST, {"street_prefix": "2202"}, filters, sort, None, 50)
-        whole = [line for line in said if line.startswith(("SCAN board_1", "SCAN inbox_1")) and "INDEX" not in line]
+        whole = [line for line in said if line.startswith(("SCAN board_2", "SCAN inbox_2")) and "INDEX" not in line]
         assert said
         assert whole == []
 

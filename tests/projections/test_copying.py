@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from projections import copying
 
-TRICKY = ("None", "", "a\tb", "back\\slash", "line\nbreak", "\\N", "\\None", "\r", '{"quoted": "\\"None\\""}', "案卷")
+TRICKY = (
+    "null", "None", "", '"', "\\.", "],[", ",", "a\tb", "back\\slash", "line\nbreak", "\\N", "\\null", "\r",
+    '{"quoted": "\\"null\\""}', "案卷",
+)  # fmt: skip
 TEXTS = st.one_of(st.sampled_from(TRICKY), st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 ROWS = st.lists(
     st.tuples(

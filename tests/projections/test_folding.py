@@ -81,7 +81,7 @@ def test_a_rebuild_repairs_a_view_that_was_tampered_with(tmp_path: Path) -> None
         db.execute(update(BOARD.table).values(state="lost"))
     found = check(projector.source, projector.store, VIEWS)
     assert found
-    assert {each.table for each in found} == {"board_1"}
+    assert {each.table for each in found} == {"board_2"}
     projector.rebuild([VIEWS[0]])
     assert check(projector.source, projector.store, VIEWS) == []
 
@@ -155,11 +155,11 @@ def test_what_is_left_over_of_views_that_are_gone_is_dropped(tmp_path: Path) -> 
     store = ViewStore(path)
     with store.writing() as db:
         db.exec_driver_sql("CREATE TABLE board_0 (id TEXT)")
-        db.exec_driver_sql("CREATE TABLE board_1__shadow (id TEXT)")
+        db.exec_driver_sql("CREATE TABLE board_2__shadow (id TEXT)")
     store.prepare(VIEWS)
     with store.reading() as db:
         names = set(db.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars())
-    assert not names & {"board_0", "board_1__shadow"}
+    assert not names & {"board_0", "board_2__shadow"}
 
 
 def test_rows_and_position_are_written_together_or_not_at_all(
@@ -200,4 +200,4 @@ def test_history_that_was_imported_sends_no_notices_and_starts_no_clocks() -> No
     imported = everything(folded(Story(1, imported=True).whole()).store)
     assert imported["notices_1"] == []
     assert imported["due_1"] == []
-    assert len(imported["board_1"]) == 1
+    assert len(imported["board_2"]) == 1

@@ -246,18 +246,18 @@ def test_a_doctored_row_is_found_and_its_table_named_until_the_views_are_rebuilt
 
 def test_a_row_that_is_missing_is_found(played_store: Path) -> None:
     with sqlite3.connect(played_store / "views.db") as db:
-        db.execute("DELETE FROM board_1 WHERE rowid = (SELECT MIN(rowid) FROM board_1)")
+        db.execute("DELETE FROM board_2 WHERE rowid = (SELECT MIN(rowid) FROM board_2)")
     db.close()
     ran = shaoxiang("check", "--dir", played_store, "--json")
     assert ran.code == 1
-    assert {difference["table"] for difference in ran.document["differences"]} == {"board_1"}
+    assert {difference["table"] for difference in ran.document["differences"]} == {"board_2"}
     assert shaoxiang("rebuild", "--dir", played_store).code == 0
 
 
 def test_a_view_that_nobody_knows_is_not_rebuilt(played_store: Path) -> None:
     ran = shaoxiang("rebuild", "rumours", "--dir", played_store)
     assert ran.code == 2
-    assert "No view is called rumours; there are board_1" in ran.complaint
+    assert "No view is called rumours; there are board_2" in ran.complaint
 
 
 def test_officers_of_the_city_may_be_named_without_being_brought_along(doctored: Any) -> None:
