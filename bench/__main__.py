@@ -16,8 +16,8 @@ BENCHES = {
     "timers": "bench.timers",
     "reads": "bench.reads",
 }
-"""Each module has `run(store)`, which answers rows, at once or as they come; a row is a dict with a name and figures that
-JSON can hold.
+"""Each module has `run(store)`, which answers rows, at once or as they come. A row is a dict with a name and figures
+that JSON can hold.
 
 A module with OPTIONS (name → default) takes these on the command line, and hands them to `run` by name. A row with
 bars that were `missed` makes the exit code 1.
