@@ -1,8 +1,8 @@
 """Checking: the live views are compared, row by row, with a fresh fold of the same events."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from itertools import islice
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -14,13 +14,17 @@ from projections.events import Log
 from projections.parking import positions_aside
 from projections.physical import SCRATCH, TableSet
 from projections.storage import ViewStore
+from projections.tables import ViewTable
 from projections.view import View, closure
 
 MOST_DIFFERENCES = 100
 """A check stops after so many: by then it is clear that the view must be rebuilt."""
 
 _ROWS = 1000
-"""How many rows are fetched at a time."""
+"""How many rows are fetched, and compared, at a time."""
+
+Values = Sequence[Any]
+"""A row's values, in the order of the table's columns."""
 
 
 class Difference(NamedTuple):
@@ -62,8 +66,8 @@ def check(
         with place.backend.loading() as db:
             place.backend.add_up(db, tables)
         place.backend.index(tables, "")
-        with place.reading() as db:
-            return [*lagging, *islice(_differences(live, db, tables), MOST_DIFFERENCES)]
+        with place.reading() as db, closing(_differences(live, db, tables)) as differences:
+            return [*lagging, *islice(differences, MOST_DIFFERENCES)]
 
 
 @contextmanager
@@ -90,30 +94,42 @@ def _scratch(store: ViewStore, views: tuple[View, ...]) -> Iterator[tuple[ViewSt
             scratch.close()
 
 
-def _differences(live: Connection, fresh: Connection, tables: TableSet) -> Iterator[Difference]:
-    """Both sides in order of the key, one row of each in memory."""
+def _differences(live: Connection, fresh: Connection, tables: TableSet) -> Generator[Difference, None, None]:
+    """Both sides in order of the key: many rows at a time as long as they are alike, and then row by row."""
     for declared in tables.tables:
-        name = declared.name
-        mine, other = _ordered(live, declared.table, declared.key), _ordered(fresh, tables.made(declared), declared.key)
-        left, right = next(mine, None), next(other, None)
-        while left is not None or right is not None:
-            if right is None or (left is not None and left[0] < right[0]):
-                assert left is not None
-                yield Difference(name, left[1], None)
-                left = next(mine, None)
-            elif left is None or right[0] < left[0]:
-                yield Difference(name, None, right[1])
-                right = next(other, None)
-            else:
-                if left[1] != right[1]:
-                    yield Difference(name, left[1], right[1])
-                left, right = next(mine, None), next(other, None)
+        mine, other = (
+            _ordered(db, table, declared.key) for db, table in ((live, declared.table), (fresh, tables.made(declared)))
+        )
+        for left, right in zip_longest(mine, other, fillvalue=()):
+            if left != right:
+                rest = (chain(first, chain.from_iterable(more)) for first, more in ((left, mine), (right, other)))
+                yield from _merged(declared, *rest)
+                break
 
 
-def _ordered(db: Connection, table: Table, key: tuple[str, ...]) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
-    columns = [table.c[name] for name in key]
-    places = [list(table.c).index(column) for column in columns]
-    result = db.execution_options(yield_per=_ROWS).execute(select(table).order_by(*columns))
-    for row in result:
-        values = tuple(row)
-        yield tuple(values[place] for place in places), values
+def _ordered(db: Connection, table: Table, key: tuple[str, ...]) -> Iterator[Sequence[Values]]:
+    """Whole rows, in order of the key, some at a time."""
+    query = select(table).order_by(*(table.c[name] for name in key))
+    with db.execution_options(yield_per=_ROWS).execute(query) as rows:
+        yield from rows.partitions()
+
+
+def _merged(declared: ViewTable, mine: Iterator[Values], other: Iterator[Values]) -> Iterator[Difference]:
+    places = [declared.columns.index(name) for name in declared.key]
+
+    def key(row: Values) -> tuple[Any, ...]:
+        return tuple(row[place] for place in places)
+
+    left, right = next(mine, None), next(other, None)
+    while left is not None or right is not None:
+        if right is None or (left is not None and key(left) < key(right)):
+            assert left is not None
+            yield Difference(declared.name, tuple(left), None)
+            left = next(mine, None)
+        elif left is None or key(right) < key(left):
+            yield Difference(declared.name, None, tuple(right))
+            right = next(other, None)
+        else:
+            if left != right:
+                yield Difference(declared.name, tuple(left), tuple(right))
+            left, right = next(mine, None), next(other, None)

@@ -14,7 +14,7 @@ from projections import live as live_module
 from projections.board import BOARD
 from projections.history import HISTORY
 from projections.projector import Projector
-from projections.rebuilding import Difference, check
+from projections.rebuilding import check
 from projections.storage import ViewStore
 from projections.view import View
 from store.recorder import RawEvent
@@ -84,15 +84,6 @@ def test_a_rebuild_repairs_a_view_that_was_tampered_with(tmp_path: Path) -> None
     assert {each.table for each in found} == {"board_2"}
     projector.rebuild([VIEWS[0]])
     assert check(projector.source, projector.store, VIEWS) == []
-
-
-def test_the_check_names_a_row_that_is_missing(tmp_path: Path) -> None:
-    projector = folded(FACTS, tmp_path / "views.db")
-    with projector.store.writing() as db:
-        db.execute(HISTORY.table.delete().where(HISTORY.table.c.position == len(FACTS)))
-    missing = check(projector.source, projector.store, VIEWS)
-    assert [(each.table, each.live) for each in missing] == [("history_3", None)]
-    assert isinstance(missing[0], Difference)
 
 
 def test_a_rebuild_goes_on_from_where_the_live_views_are(tmp_path: Path) -> None:
