@@ -181,3 +181,10 @@ def build(folder: Path, **limits: Any) -> Office:
                           "stream_at_most": 0.3, "stream_poll_every": 0.01} | limits)),
     )  # fmt: skip
     return Office(house, deps, clock, TestClient(create_app(deps)), secrets, persons, city)
+
+
+def items(reply: Any) -> list[dict[str, Any]]:
+    """The rows of a page."""
+    assert reply.status_code == 200, reply.text
+    found: list[dict[str, Any]] = reply.json()["items"]
+    return found

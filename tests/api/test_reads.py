@@ -2,17 +2,16 @@
 
 import sqlite3
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from PIL import Image
 
 from api.routes.lists import LISTS
-from tests.api.house import CAST, MARKET, PLACE, POLICE, STREET, Office, build
+from tests.api.house import CAST, MARKET, PLACE, POLICE, STREET, Office, build, items
 
 LIST_PATHS = [row.path for row in LISTS]
 READERS: dict[str, set[str]] = {
@@ -36,12 +35,6 @@ SEES_THE_CASE = {
     "command", "grid", "officer", "street", "market", "market_head", "police", "specialist", "supervision",
     "second_supervision", "auditor",
 }  # fmt: skip
-
-
-def items(reply: Any) -> list[dict[str, Any]]:
-    assert reply.status_code == 200, reply.text
-    found: list[dict[str, Any]] = reply.json()["items"]
-    return found
 
 
 @pytest.mark.parametrize("path", READERS)
@@ -373,68 +366,6 @@ def test_what_is_no_photo_is_refused(house: Office) -> None:
     sent = house.by("grid") | {"Content-Type": "image/png"}
     reply = house.client.post("/api/v1/photos", content=b"<svg/>", headers=sent)
     assert (reply.status_code, reply.json()["code"]) == (422, "INVALID")
-
-
-def test_timeliness_counts_what_the_scope_holds(house: Office) -> None:
-    house.closed()
-    figures = {row["indicator"]: row for row in items(house.get("market", "/timeliness"))}
-    assert (figures["arrival_on_time_rate"]["numerator"], figures["arrival_on_time_rate"]["denominator"]) == (1, 1)
-    both = {row["indicator"]: row for row in items(house.get("command", "/timeliness"))}
-    assert both["arrival_on_time_rate"]["denominator"] == 2
-    assert both["rework_rate"]["rate"] == 0
-    assert both["satisfaction_rate"]["rate"] is None
-    grouped = items(house.get("command", "/timeliness?by=department&by=month&indicator=arrival_on_time_rate"))
-    assert {row["group"]["month"] for row in grouped} == {"2022-12"}
-    assert {row["group"]["department"] for row in grouped} == {house.city.find(each).code for each in (MARKET, POLICE)}
-    counts = [row[f"{adjusted}{part}"] for row in grouped for adjusted in ("", "adjustment_")
-              for part in ("numerator", "denominator")]  # fmt: skip
-    assert {type(each) for each in counts} == {int}
-    assert house.get("command", "/timeliness?by=mood").status_code == 422
-
-
-def test_the_dashboard_tells_what_runs_by_its_light(house: Office) -> None:
-    house.whistled()
-    green = house.get("command", "/dashboard").json()
-    assert green["matters"] == [{"name": "220204", "green": 1, "yellow": 0, "red": 0}]
-    market, police = (house.city.find(each).code for each in (MARKET, POLICE))
-    assert {row["name"]: row["green"] for row in green["responses"]} == {market: 1, police: 1}
-
-    due = datetime.fromisoformat(items(house.get("command", "/cases"))[0]["due_at"])
-    house.clock.advance_to(due)
-    yellow = house.get("street", "/dashboard").json()
-    assert yellow["matters"] == [{"name": "220204001", "green": 0, "yellow": 1, "red": 0}]
-    house.clock.advance_to(due + timedelta(seconds=1))
-    red = house.get("market", "/dashboard").json()
-    assert red["matters"] == []
-    assert red["responses"] == [{"name": market, "green": 0, "yellow": 0, "red": 1}]
-    assert house.get("other_street", "/dashboard").json()["responses"] == []
-
-
-def test_the_dashboard_counts_what_the_day_brought_and_begins_anew_the_next(house: Office) -> None:
-    house.closed()
-    house.reported()
-    day = house.get("command", "/dashboard").json()["today"]
-    assert day == {"day": "2022-12-14", "reported": 2, "filed": 1, "closed": 1}
-    assert house.get("other_street", "/dashboard").json()["today"] == day | {"reported": 0, "filed": 0, "closed": 0}
-    house.do("command", f"/cases/{house.ids['case']}/reopening", {"reason": "上报人不满意"})
-    assert house.get("street", "/dashboard").json()["today"]["closed"] == 0
-    house.clock.advance_to(datetime.fromisoformat("2022-12-15T00:30:00+08:00"))
-    assert house.get("command", "/dashboard").json()["today"] == {
-        "day": "2022-12-15", "reported": 0, "filed": 0, "closed": 0,
-    }  # fmt: skip
-
-
-def test_the_dashboards_month_is_what_the_figures_say(house: Office) -> None:
-    house.closed()
-    month = house.get("command", "/dashboard").json()["month"]
-    assert (month["month"], month["by"]) == ("2022-12", "department")
-    figures = items(house.get("command", "/timeliness?by=department&since=2022-12-01&through=2022-12-31"))
-    for row in month["each"]:
-        own = {each["indicator"]: each["adjusted"] for each in figures if each["group"]["department"] == row["name"]}
-        assert row["rates"] == {name: own[name] for name in row["rates"]}
-    assert {row["name"] for row in month["each"]} == {house.city.find(each).code for each in (MARKET, POLICE)}
-    assert month["all"]["arrival_on_time_rate"] == 1
-    assert house.get("street", "/dashboard").json()["month"]["by"] == "street"
 
 
 def test_the_board_is_searched_by_words_and_numbers(house: Office) -> None:
