@@ -111,6 +111,7 @@ def indicators(
 
 
 NOTHING = (0, 0, 0, 0)
+"""The sums of an indicator of which nothing was counted."""
 
 
 def _group(by: Sequence[str], kept: Sequence[str]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ LOST_EVENT = "DELETE FROM log.event WHERE position = (SELECT min(position) FROM 
 ACTED_AGAIN = f"""INSERT INTO log.event
     SELECT nextval('log.position'), originator_id, originator_version + 1, topic, state
     FROM log.event WHERE position = {LAST}"""
+GAP = f"UPDATE log.event SET originator_version = originator_version + 1 WHERE position = {LAST}"
 OTHER_PLACE = f"UPDATE log.command SET position = position - 1 WHERE position = {LAST}"
 
 
@@ -33,6 +34,7 @@ def test_a_sound_log_passes(database: str) -> None:
         pytest.param(LOST_COMMAND, "was acknowledged, and is lost", id="lost command"),
         pytest.param(LOST_EVENT, "what /reports recorded is lost", id="lost event"),
         pytest.param(ACTED_AGAIN, "an acknowledged command acted again", id="twice"),
+        pytest.param(GAP, "has the versions", id="gap"),
         pytest.param(OTHER_PLACE, "was answered for another effect", id="moved"),
     ],
 )
