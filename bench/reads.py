@@ -262,7 +262,7 @@ def _slowest(ask: Callable[[], object]) -> float:
 
 def _lights(premises: Premises) -> str:
     """What a dashboard asks about the matters of a whole city."""
-    query = overview.matters_query(micros(SystemClock().now()), lambda _: true())
+    query = overview.matters_query(lambda _: true()).params(at=micros(SystemClock().now()))
     return str(query.compile(premises.house.views.engine, compile_kwargs={"literal_binds": True}))
 
 

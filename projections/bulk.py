@@ -34,6 +34,9 @@ BESIDE = 50_000
 
 _READ_AHEAD = 2
 
+_GIVES_WAY = 10
+"""By how much the processes that fold are nicer than whoever answers people meanwhile (see nice(2))."""
+
 
 class Told(NamedTuple):
     """What came of a band: events folded, rows written, and the process's peak memory in bytes."""
@@ -173,6 +176,7 @@ def _begin(work: Work) -> None:
     """Get this process ready."""
     global _worker  # noqa: PLW0603 - a pool's initializer has no other way to hand something to its tasks
     Thread(target=_end_with_the_parent, daemon=True).start()
+    os.nice(_GIVES_WAY)
     # Rows make no cycles; looking for them again and again would cost a fifth of the time.
     gc.disable()
     views = [view for view in work.views() if view.name in work.names]

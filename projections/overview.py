@@ -4,11 +4,24 @@ Light is a matter of the moment, so it is reckoned when somebody looks. How many
 (`running.py`); what has turned yellow or red, which is little beside what runs, is looked up. Drills are left out.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, literal, not_, or_, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    CompoundSelect,
+    Connection,
+    Integer,
+    bindparam,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    union_all,
+)
 
 from projections.board import BOARD, BOARD_RUNNING
 from projections.inbox import INBOX, INBOX_RUNNING
@@ -16,6 +29,9 @@ from projections.running import Running
 
 Within = Callable[[Any], Any]
 """The filter that keeps a reader to what it may see, on the columns of a table."""
+
+Query = CompoundSelect[Any, Any, Any]
+"""A question that only lacks the moment."""
 
 
 @dataclass(frozen=True)
@@ -35,44 +51,51 @@ class Lights:
         return Lights(self.green + other.green, self.yellow + other.yellow, self.red + other.red)
 
 
-def matters(db: Connection, at: int, within: Within) -> dict[str, Lights]:
-    """The matters whose clock runs at a moment (microseconds since the epoch), by jurisdiction."""
-    return _lights(db, matters_query(at, within))
+def matters(db: Connection, at: int, within: Within, digits: int | None = None) -> dict[str, Lights]:
+    """The matters whose clock runs at a moment (microseconds since the epoch), by jurisdiction.
+
+    With `digits`, those of one larger division count together, whose code is so many digits of theirs.
+    """
+    return lights(db, matters_query(within, digits), at)
 
 
 def responses(db: Connection, at: int, within: Within) -> dict[str, Lights]:
     """The responses that wait for their department at a moment, by department."""
-    inbox = INBOX.table.c
-    return _lights(db, _query(INBOX_RUNNING, inbox.department, inbox.next_due, inbox.next_warn, at, within))
+    return lights(db, responses_query(within), at)
 
 
-def matters_query(at: int, within: Within) -> Select[Any]:
-    """What `matters` asks of the store: for each jurisdiction how many run, and how many are yellow and red."""
+def matters_query(within: Within, digits: int | None = None) -> Query:
+    """What `matters` asks of the store. It may be kept and asked again."""
     board = BOARD.table.c
-    return _query(BOARD_RUNNING, board.jurisdiction, board.due_at, board.warn_at, at, within)
+    return _query(BOARD_RUNNING, board.jurisdiction, board.due_at, board.warn_at, within, digits)
 
 
-def _query(running: Running, by: Any, due: Any, warn: Any, at: int, within: Within) -> Select[Any]:
+def responses_query(within: Within) -> Query:
+    """What `responses` asks of the store. It may be kept and asked again."""
+    inbox = INBOX.table.c
+    return _query(INBOX_RUNNING, inbox.department, inbox.next_due, inbox.next_warn, within, None)
+
+
+def lights(db: Connection, query: Query, at: int) -> dict[str, Lights]:
+    """The lights at a moment, by what one of these queries groups by."""
+    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for name, colour, count in db.execute(query, {"at": at}).all():
+        sums[name or ""][colour] += int(count)
+    return {name: Lights(every - yellow - red, yellow, red) for name, (every, yellow, red) in sums.items()}
+
+
+_ALL, _YELLOW, _RED = literal_column("0", Integer), literal_column("1", Integer), literal_column("2", Integer)
+"""The places of a count among the three."""
+
+
+def _query(running: Running, by: Any, due: Any, warn: Any, within: Within, digits: int | None) -> Query:
+    """By name: how many run, how many of them are yellow, and how many red, each where there are any."""
     rows, counts = running.entity.table.c, running.table.table.c
     runs = or_(rows.drill.is_(None), not_(rows.drill)), due.is_not(None), within(rows)
-    parts = union_all(
-        select(counts[by.name].label("name"), counts.running.label("all"), _none("yellow"), _none("red")).where(
-            within(counts)
-        ),
-        select(by, _none("all"), func.count(), _none("red")).where(*runs, warn <= at, due >= at).group_by(by),
-        select(by, _none("all"), _none("yellow"), func.count()).where(*runs, due < at).group_by(by),
-    ).subquery()
-    sums = (func.sum(parts.c[each]) for each in ("all", "yellow", "red"))
-    name = func.coalesce(parts.c.name, "")
-    return select(name, *sums).group_by(name).order_by(name)
-
-
-def _none(name: str) -> ColumnElement[int]:
-    return literal(0).label(name)
-
-
-def _lights(db: Connection, query: Select[Any]) -> dict[str, Lights]:
-    return {
-        name: Lights(int(every) - int(yellow) - int(red), int(yellow), int(red))
-        for name, every, yellow, red in db.execute(query)
-    }
+    at = bindparam("at", type_=BigInteger)
+    counted, name = (each if digits is None else func.substr(each, 1, digits) for each in (counts[by.name], by))
+    return union_all(
+        select(counted, _ALL, func.sum(counts.running)).where(within(counts)).group_by(counted),
+        select(name, _YELLOW, func.count()).where(*runs, warn <= at, due >= at).group_by(name),
+        select(name, _RED, func.count()).where(*runs, due < at).group_by(name),
+    )

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, cast, false, func, select, true
@@ -94,9 +95,8 @@ def indicators(
     _known("indicator", names, INDICATORS)
     sums: dict[tuple[str, ...], dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0, 0, 0]))
     periods = [each for each in by if each in PERIODS]
-    for indicator, adjustment, *kept, numerator, denominator in db.execute(
-        _query(since, through, by, filters, names, scope)
-    ):
+    query = _query(since, through, tuple(by), tuple(filters.items()), names, tuple(scope.items()))
+    for indicator, adjustment, *kept, numerator, denominator in db.execute(query).all():
         there = sums[_group(by, kept) if periods else tuple(kept)][indicator]
         first = 2 if adjustment else 0
         there[first] += numerator
@@ -134,7 +134,7 @@ def volumes(db: Connection, day: date, scope: Scope = EVERYTHING) -> Volumes:
     """What one day brought. A department is told of the cases that it leads; a report has no department yet."""
     names = ("valid_report_rate", "whistle_rate", CLOSED_CASES)
     sums = dict.fromkeys(names, 0)
-    for indicator, _, _, denominator in db.execute(_query(day, day, (), {}, names, scope)):
+    for indicator, _, _, denominator in db.execute(_query(day, day, (), (), names, tuple(scope.items()))).all():
         sums[indicator] += denominator
     return Volumes(*(sums[name] for name in names))
 
@@ -189,15 +189,21 @@ def together(figures: Iterable[Figure]) -> list[Figure]:
     ]
 
 
+QUERIES_KEPT = 1000
+"""So many questions are kept ready; putting one together takes as long as asking it."""
+
+
+@lru_cache(maxsize=QUERIES_KEPT)
 def _query(
     since: date | None,
     through: date | None,
-    by: Sequence[str],
-    filters: Mapping[str, str],
+    by: tuple[str, ...],
+    filters: tuple[tuple[str, str], ...],
     names: tuple[str, ...],
-    scope: Scope,
+    scoped: tuple[tuple[str, Any], ...],
 ) -> Any:
-    column = coarsest(by, filters, scope).table.c
+    scope, asked = dict(scoped), dict(filters)
+    column = coarsest(by, asked, scope).table.c
     kept = [column.indicator, column.adjustment, *(column[each] for each in by if each in DIMENSIONS)]
     if any(each in PERIODS for each in by):
         kept.append(column.day)
@@ -209,7 +215,7 @@ def _query(
         query = query.where(column.day >= since.isoformat())
     if through is not None:
         query = query.where(column.day <= through.isoformat())
-    for name, value in filters.items():
+    for name, value in asked.items():
         query = query.where(column[name] == value)
     return query.group_by(*kept)
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
+from functools import lru_cache, partial
 from itertools import groupby
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Response
@@ -36,6 +38,9 @@ RATES = (
 SCORE = "average_score"
 
 CITY_DIGITS, DISTRICT_DIGITS = 4, 6
+
+SCOPES_KEPT = 1000
+"""For so many scopes the questions are kept ready; putting one together takes as long as asking it."""
 
 
 class Lit(BaseModel):
@@ -121,7 +126,7 @@ def dashboard(response: Response, deps: Parts, who: Reader) -> Response:
         found = Dashboard(
             at=now,
             matters=_matters(db, now, scope),
-            responses=_lit(overview.responses(db, micros(now), lambda columns: in_scope(INBOX, scope, columns))),
+            responses=_lit(overview.lights(db, _responses_query(tuple(scope.items())), micros(now))),
             today=_today(deps, db, now, scope),
             month=_month(deps, db, now, scope),
         )
@@ -132,13 +137,22 @@ def _matters(db: Connection, now: datetime, scope: Scope) -> list[Lit]:
     """The matters of a division: by district where it is a city, else by street."""
     if scope.get("department") is not None:
         return []
-    found = overview.matters(db, micros(now), lambda columns: in_scope(BOARD, scope, columns))
     prefix = scope.get("street_prefix") or ""
     digits = DISTRICT_DIGITS if len(prefix) <= CITY_DIGITS else STREET_DIGITS
-    together: dict[str, Lights] = {}
-    for jurisdiction, lights in found.items():
-        together[jurisdiction[:digits]] = together.get(jurisdiction[:digits], Lights()) + lights
-    return _lit(together)
+    return _lit(overview.lights(db, _matters_query(tuple(scope.items()), digits), micros(now)))
+
+
+ScopeItems = tuple[tuple[str, Any], ...]
+
+
+@lru_cache(maxsize=SCOPES_KEPT)
+def _matters_query(scope: ScopeItems, digits: int) -> overview.Query:
+    return overview.matters_query(partial(in_scope, BOARD, dict(scope)), digits)
+
+
+@lru_cache(maxsize=SCOPES_KEPT)
+def _responses_query(scope: ScopeItems) -> overview.Query:
+    return overview.responses_query(partial(in_scope, INBOX, dict(scope)))
 
 
 def _lit(found: Mapping[str, Lights]) -> list[Lit]:
