@@ -56,7 +56,8 @@ _END_SILENT = f"""SELECT pg_terminate_backend(held.pid) FROM pg_locks AS held JO
 """Ends a leader that stopped in the middle of a COPY or of a row of statements: no time limit of the server's counts
 while it waits there for its client. One that works for long does not wait for it."""
 
-_READ = "-c search_path=views -c jit=off -c timezone=UTC"
+# A page reads little: compiling a plan, or starting processes for it, would take longer.
+_READ = "-c search_path=views -c jit=off -c max_parallel_workers_per_gather=0 -c timezone=UTC"
 # Whoever writes here looks rows up by key and nothing else, however many the planner believes there are. What is lost
 # in a crash is folded again, because rows and position are lost together; so nobody waits for the disk.
 _WRITE = (

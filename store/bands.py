@@ -95,11 +95,10 @@ class PostgresBands:
     def open(self) -> Iterator["BandReader"]:
         """See `Bands`. Raises StoreAway."""
         # The driver is an extra: the embedded store does without it.
-        from store.connecting import connect  # noqa: PLC0415
+        from store.connecting import PLANS, connect  # noqa: PLC0415
 
         # Every question here walks the index on the streams.
-        options = "-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off"
-        with closing(connect(self.url, options)) as connection:
+        with closing(connect(self.url, PLANS)) as connection:
             yield _PostgresReader(connection)
 
 

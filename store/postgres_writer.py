@@ -14,7 +14,7 @@ import psycopg
 from psycopg import errors
 from psycopg.types.numeric import Int4, Int8
 
-from store.connecting import Connection, away, connect, full, is_away, make_durable
+from store.connecting import PLANS, Connection, away, connect, full, is_away, make_durable
 from store.errors import Conflict, DuplicateCommand, StoreAway, StoreError
 from store.recorder import CommandRow, Unit
 
@@ -33,9 +33,8 @@ _COMMAND = b"SELECT id, actor, name, request_hash, result, position, at FROM log
 _FIRST = b"SELECT topic, state FROM log.event WHERE originator_id = %b AND originator_version = %b"
 _LAST = b"SELECT position FROM log.event WHERE originator_id = %b AND originator_version = %b"
 # The function looks anew after each wait, and its statements are planned once, whatever is appended.
-_OPTIONS = (
-    "-c default_transaction_isolation=read\\ committed -c plan_cache_mode=force_generic_plan "
-    "-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off -c timezone=UTC"
+OPTIONS = (
+    f"-c default_transaction_isolation=read\\ committed -c plan_cache_mode=force_generic_plan {PLANS} -c timezone=UTC"
 )
 # After a crash, a server shows what its standby may not have yet. A commit waits for all that lies before it, and one
 # that writes nothing would wait for nothing.
@@ -113,7 +112,7 @@ class Writer:
 
     def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
-            self._connection = connect(self._url, _OPTIONS)
+            self._connection = connect(self._url, OPTIONS)
             make_durable(self._connection)
         return self._connection
 

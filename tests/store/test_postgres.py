@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
@@ -10,9 +11,10 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from store import postgres_database
+from projections.storage import ViewStore
+from store import postgres_database, postgres_writer
 from store.append_sql import LOCK
-from store.connecting import Connection, Pool
+from store.connecting import PLANS, Connection, Pool, connect
 from store.errors import Conflict, DuplicateCommand, StoreAway
 from store.log import EventLog
 from store.postgres import PostgresRecorder
@@ -214,3 +216,16 @@ def test_a_process_that_hangs_while_it_writes_into_the_vault_holds_nobody_up_for
         hang(pool)
     vault.close()
     other.close()
+
+
+def test_no_session_starts_other_processes_for_what_it_asks(url: str) -> None:
+    """Of one case in a log of millions a plan for all cases expects so much that it would: 30 ms instead of one."""
+    asked = b"SHOW max_parallel_workers_per_gather"
+    pool = Pool(url, size=1, patience=1.0)
+    assert pool.run(lambda connection: connection.execute(asked).fetchall()) == [("0",)]
+    pool.close()
+    with closing(ViewStore.connect(url)) as views, views.reading() as db:
+        assert db.exec_driver_sql(asked.decode()).scalar_one() == "0"
+    for options in (postgres_writer.OPTIONS, PLANS):
+        with closing(connect(url, options)) as connection:
+            assert connection.execute(asked).fetchall() == [("0",)]
