@@ -93,7 +93,7 @@ def walk(db: Connection, question: Question, leg: Leg, place: Place | None, need
     looked = _looked(question, leg, place, index, step).subquery()
     order = _order(question.table, leg, looked.c)
     matching = select(looked).where(_holds(question, leg, looked.c)).order_by(*_sorted(order, leg)).limit(need)
-    rows = [dict(row) for row in db.execute(matching).mappings()]
+    rows = _rows(db, matching)
     if len(rows) == need:
         return Walked(rows, _place(question.table, leg, rows[-1]))
     last = db.execute(select(*order).order_by(*_sorted(order, leg)).offset(_plain(step - 1)).limit(_plain(1))).first()
@@ -130,8 +130,15 @@ def _whole(db: Connection, question: Question, leg: Leg, place: Place | None, ne
     keys = found.order_by(*_sorted(order, leg)).limit(need).subquery()
     same = and_(*(table.c[key] == keys.c[key] for key in question.table.key))
     query = select(table).join(keys, same).order_by(*_sorted(_order(question.table, leg, keys.c), leg))
-    rows = [dict(row) for row in db.execute(query).mappings()]
+    rows = _rows(db, query)
     return Walked(rows, _place(question.table, leg, rows[-1]) if len(rows) == need else None)
+
+
+def _rows(db: Connection, query: Select[Any]) -> list[dict[str, Any]]:
+    """What is found, by column. Fetched at once: row by row it would pass through two layers each time."""
+    found = db.execute(query)
+    names = tuple(found.keys())
+    return [dict(zip(names, row, strict=True)) for row in found.all()]
 
 
 def _index(question: Question, leg: Leg) -> Indexed | None:
