@@ -6,7 +6,7 @@ a server process that went on without us cannot make a unit happen twice: the se
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -96,18 +96,23 @@ class Writer:
                 raise
 
     def _attempt(self, rest: dict[int, Unit], answers: dict[int, Answer], *, doubted: bool) -> None:
-        """Try once to answer the rest, of which nothing is left then. In doubt, what is there already is found."""
+        """Try once to answer the rest, of which nothing is left then. In doubt, what is there already is found.
+
+        The first attempt may still have been at work when it was looked for. Then this one waited for it, and was
+        refused because of it: so what is refused in doubt is looked for again.
+        """
         connection = self._connected()
         if doubted:
-            looked_for = {number: _stored(connection, unit) for number, unit in rest.items()}
-            found = {number: position for number, position in looked_for.items() if position is not None}
-            if found:
-                settle(connection)
-            for number, position in found.items():
-                answers[number] = position
+            found = _found(connection, rest)
+            answers |= found
+            for number in found:
                 del rest[number]
         if rest:
-            answers |= zip(rest, _append(connection, list(rest.values())), strict=True)
+            appended = dict(zip(rest, _append(connection, list(rest.values())), strict=True))
+            if doubted:
+                refused = {number: unit for number, unit in rest.items() if not isinstance(appended[number], int)}
+                appended |= _found(connection, refused)
+            answers |= appended
             rest.clear()
 
     def _connected(self) -> Connection:
@@ -147,6 +152,15 @@ def _stored(connection: Connection, unit: Unit) -> int | None:
         return None
     position = connection.execute(_LAST, (last.originator_id, Int4(last.originator_version))).fetchone()
     return None if position is None else int(position[0])
+
+
+def _found(connection: Connection, units: Mapping[int, Unit]) -> dict[int, Answer]:
+    """The positions of those units that are in the log already, and where an acknowledged unit has to be."""
+    looked_for = {number: _stored(connection, unit) for number, unit in units.items()}
+    found: dict[int, Answer] = {number: position for number, position in looked_for.items() if position is not None}
+    if found:
+        settle(connection)
+    return found
 
 
 def _append(connection: Connection, units: Sequence[Unit]) -> list[Answer]:

@@ -13,6 +13,7 @@ from psycopg import errors
 
 from bench.postgres import Postgres
 from store import postgres_writer
+from store.append_sql import LOCK
 from store.connecting import Connection, connect
 from store.errors import Conflict, DuplicateCommand, StoreAway, StoreError
 from store.log import EventLog
@@ -62,6 +63,36 @@ def test_a_unit_whose_connection_breaks_is_stored_exactly_once(url: str, cut: Cu
         assert proxy.cut_appends() == 5
     assert count(url, "log.event") == 6
     assert count(url, "log.command") == (5 if named else 0)
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["with its command", "without a command"])
+def test_an_attempt_that_is_still_at_work_when_its_connection_breaks_is_found_later(url: str, *, named: bool) -> None:
+    """The next attempt looks for it too early, waits for it to end, and is refused because of it."""
+    cutter = Cutter()
+    with (
+        Proxy(url, cutter) as proxy,
+        EventLog.connect(proxy.url, KINDS) as log,
+        ThreadPoolExecutor(1) as thread,
+        psycopg.connect(url) as holder,
+    ):
+        lamp = a_lamp()
+        log.save([lamp])
+        holder.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        cutter.next = Cut.AMID
+        lamp.light(Colour.RED)
+        saving = thread.submit(log.save, [lamp], command=a_command() if named else None)
+        while _waiting(holder) < 2:
+            time.sleep(0.01)
+        holder.rollback()
+        assert saving.result().position == log.stream(lamp.id)[-1].position
+    assert count(url, "log.event") == 2
+
+
+def _waiting(connection: "psycopg.Connection[tuple[int]]") -> int:
+    """How many wait for the log's lock."""
+    query = """SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+    return int(connection.execute(query.encode()).fetchall()[0][0])
 
 
 def test_batches_of_many_threads_whose_connection_breaks_are_stored_exactly_once(url: str) -> None:
