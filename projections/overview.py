@@ -42,42 +42,24 @@ class Lights:
     yellow: int = 0
     red: int = 0
 
-    @property
-    def all(self) -> int:
-        """How many run."""
-        return self.green + self.yellow + self.red
 
-    def __add__(self, other: "Lights") -> "Lights":
-        return Lights(self.green + other.green, self.yellow + other.yellow, self.red + other.red)
-
-
-def matters(db: Connection, at: int, within: Within, digits: int | None = None) -> dict[str, Lights]:
-    """The matters whose clock runs at a moment (microseconds since the epoch), by jurisdiction.
+def matters_query(within: Within, digits: int | None = None) -> Query:
+    """The matters whose clock runs, by jurisdiction. It may be kept and asked again.
 
     With `digits`, those of one larger division count together, whose code is so many digits of theirs.
     """
-    return lights(db, matters_query(within, digits), at)
-
-
-def responses(db: Connection, at: int, within: Within) -> dict[str, Lights]:
-    """The responses that wait for their department at a moment, by department."""
-    return lights(db, responses_query(within), at)
-
-
-def matters_query(within: Within, digits: int | None = None) -> Query:
-    """What `matters` asks of the store. It may be kept and asked again."""
     board = BOARD.table.c
     return _query(BOARD_RUNNING, board.jurisdiction, board.due_at, board.warn_at, within, digits)
 
 
 def responses_query(within: Within) -> Query:
-    """What `responses` asks of the store. It may be kept and asked again."""
+    """The responses that wait for their department, by department. It may be kept and asked again."""
     inbox = INBOX.table.c
     return _query(INBOX_RUNNING, inbox.department, inbox.next_due, inbox.next_warn, within, None)
 
 
 def lights(db: Connection, query: Query, at: int) -> dict[str, Lights]:
-    """The lights at a moment, by what one of these queries groups by."""
+    """The lights at a moment (microseconds since the epoch), by what one of these queries groups by."""
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     for name, colour, count in db.execute(query, {"at": at}).all():
         sums[name or ""][colour] += int(count)

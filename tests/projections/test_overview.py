@@ -52,10 +52,12 @@ def test_lights_are_those_of_the_rows_however_they_were_folded(opener: Opener, s
     projector = Projector(log, opener(), VIEWS)
     matters, responses = rows_of(projector, BOARD), rows_of(projector, INBOX)
     some = moments(matters, "due_at", "warn_at") + moments(responses, "next_due", "next_warn")
+    by_place, by_department = overview.matters_query(_all), overview.responses_query(_all)
     with projector.store.reading() as db:
         for at in sorted(some)[:: max(1, len(some) // 40)]:
-            assert overview.matters(db, at, _all) == counted(matters, "jurisdiction", "due_at", "warn_at", at)
-            assert overview.responses(db, at, _all) == counted(responses, "department", "next_due", "next_warn", at)
+            assert overview.lights(db, by_place, at) == counted(matters, "jurisdiction", "due_at", "warn_at", at)
+            waiting = counted(responses, "department", "next_due", "next_warn", at)
+            assert overview.lights(db, by_department, at) == waiting
 
 
 def _all(_: object) -> object:
