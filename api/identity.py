@@ -1,5 +1,9 @@
 """Who is asking: a bearer token tied to an actor of the city, and how often it may ask."""
 
+import math
+import time
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Annotated
@@ -7,8 +11,6 @@ from typing import Annotated
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from limits import RateLimitItem
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from api.deps import Deps
 from api.outages import patiently
@@ -16,6 +18,8 @@ from api.problems import ApiProblem
 from desk.actors import Actor, Role
 
 __all__ = ["Allowance", "Caller", "Identity", "Parts", "caller", "parts"]
+
+TIDY_SECONDS = 60.0
 
 bearer = HTTPBearer(auto_error=False, description="A token tied to an actor of the city.")
 
@@ -69,17 +73,36 @@ Caller = Annotated[Identity, Depends(caller)]
 
 
 class Allowance:
-    """How often each may still ask this process. Safe to use from many threads, which the library's counts are not."""
+    """How often each may still ask this process, within any stretch of a limit's length. Safe from many threads.
 
-    def __init__(self) -> None:
+    The library's own counts in memory start a thread, and look through everything counted, for every request.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` tells seconds."""
         self._lock = Lock()
-        self._windows = MovingWindowRateLimiter(MemoryStorage())
+        self._clock = clock
+        self._spent: dict[tuple[str, ...], deque[float]] = {}
+        """Who asked → until when each of the requests counts, the oldest first."""
+        self._tidy_at = 0.0
 
     def spend(self, limit: RateLimitItem, *key: str) -> None:
         """Count one request against a limit; 429 with Retry-After (seconds) where it is used up."""
+        now = self._clock()
         with self._lock:
-            left = self._windows.hit(limit, *key)
-        if left:
-            return
+            if now >= self._tidy_at:
+                self._tidy(now)
+            spent = self._spent.setdefault(key, deque())
+            while spent and spent[0] <= now:
+                spent.popleft()
+            if len(spent) < limit.amount:
+                spent.append(now + limit.get_expiry())
+                return
+            wait = spent[0] - now
         detail = f"More than {limit}; wait and try again."
-        raise ApiProblem(429, detail, Retry_After=str(limit.get_expiry()))
+        raise ApiProblem(429, detail, Retry_After=str(math.ceil(wait)))
+
+    def _tidy(self, now: float) -> None:
+        """Forget those of whom nothing counts any more."""
+        self._spent = {key: spent for key, spent in self._spent.items() if spent and spent[-1] > now}
+        self._tidy_at = now + TIDY_SECONDS

@@ -1,7 +1,6 @@
 """How often each may ask, where many ask at once."""
 
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -9,7 +8,7 @@ from threading import Barrier
 import pytest
 from limits import parse
 
-from api.identity import Allowance
+from api.identity import TIDY_SECONDS, Allowance
 from api.problems import ApiProblem
 
 THREADS, ASKED = 16, 200
@@ -31,8 +30,6 @@ def test_many_threads_may_ask_at_once_and_each_is_counted() -> None:
 
     def ask(_: int) -> None:
         for _ in range(ASKED):
-            # The library tidies up a hundredth of a second later, in a thread that one of those who ask has to start.
-            time.sleep(0.011)
             together.wait(20)
             allowance.spend(limit, "requests", "somebody")
 
@@ -41,3 +38,38 @@ def test_many_threads_may_ask_at_once_and_each_is_counted() -> None:
     with pytest.raises(ApiProblem, match="More than"):
         allowance.spend(limit, "requests", "somebody")
     allowance.spend(limit, "requests", "somebody else")
+
+
+class Watch:
+    """A clock that is set by hand, in seconds."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_what_was_asked_counts_for_the_length_of_the_limit_and_no_longer() -> None:
+    watch = Watch()
+    allowance, limit = Allowance(watch), parse("2/minute")
+    allowance.spend(limit, "requests", "somebody")
+    watch.now += 40
+    allowance.spend(limit, "requests", "somebody")
+    with pytest.raises(ApiProblem) as refused:
+        allowance.spend(limit, "requests", "somebody")
+    assert refused.value.headers["Retry-After"] == "20", "the first of the two counts for 20 seconds more"
+    watch.now += 20
+    allowance.spend(limit, "requests", "somebody")
+    with pytest.raises(ApiProblem, match="More than 2 per 1 minute"):
+        allowance.spend(limit, "requests", "somebody")
+
+
+def test_who_asks_no_more_is_forgotten() -> None:
+    watch = Watch()
+    allowance, limit = Allowance(watch), parse("2/minute")
+    for host in range(100):
+        allowance.spend(limit, "failed", str(host))
+    watch.now += 2 * TIDY_SECONDS
+    allowance.spend(limit, "requests", "somebody else")
+    assert len(allowance._spent) == 1
