@@ -189,11 +189,9 @@ def _validation(request: Request, invalid: Exception) -> Response:
 
 
 def _field(error: Mapping[str, Any]) -> FieldError:
-    """What is wrong with one field. JSON that breaks off is an error of the body, at a character of it."""
+    """What is wrong with one field. JSON that breaks off is an error of the body, at a line and column of it."""
     if error["type"] == "json_invalid":
-        position = error["loc"][-1] if len(error["loc"]) > 1 else None
-        where = f" at character {position}" if isinstance(position, int) else ""
-        return FieldError(field="body", message=f"This is not JSON{where}: {_safe(error['ctx']['error'])}")
+        return FieldError(field="body", message=f"This is not JSON: {_safe(error['ctx']['error'])}")
     field = ".".join(_safe(part) for part in error["loc"])
     return FieldError(field=field, message=_safe(error["msg"], MESSAGE_LENGTH_MAX))
 
@@ -203,7 +201,7 @@ def _http(request: Request, failure: Exception) -> Response:
     code = CODES.get(failure.status_code, "REFUSED")
     request.state.outcome = code
     detail = {
-        400: "The body cannot be read; send JSON of a reasonable depth.",
+        400: "The body cannot be read; send it whole.",
         404: f"There is nothing at {_safe(request.url.path)}; the routes are listed in /api/v1/openapi.json.",
         405: f"{_safe(request.method)} is not possible here; see the Allow header.",
         413: "The body is larger than this route accepts.",
