@@ -155,9 +155,8 @@ class CommandRoute(APIRoute):
         endpoint, on_something, arguments = self.endpoint, "{id}" in self.path, COMMANDS[self.name].arguments
 
         def answer(request: Request, credentials: HTTPAuthorizationCredentials | None, raw: bytes) -> Response:
-            deps: Deps = request.app.state.deps
-            who = caller(request, deps, credentials)
-            given: dict[str, Any] = {"request": request, "deps": deps, "who": who}
+            who = caller(request, credentials)
+            given: dict[str, Any] = {"request": request, "deps": request.app.state.deps, "who": who}
             command_id(who.actor.person, request.headers.get("idempotency-key"))
             if on_something:
                 expected_version(request.headers.get("if-match"))

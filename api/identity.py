@@ -45,10 +45,11 @@ Parts = Annotated[Deps, Depends(parts)]
 
 def caller(
     request: Request,
-    deps: Parts,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None,
 ) -> Identity:
     """The actor who asks. 401 without a token that is known and not revoked; 429 when asking too often."""
+    # Taken from the app and not asked for: the framework would solve that anew for whoever asks for the caller.
+    deps: Deps = request.app.state.deps
     host = request.client.host if request.client else "unknown"
     allowance: Allowance = request.app.state.allowance
     if credentials is None:

@@ -7,6 +7,7 @@ scope never leaves the database.
 import base64
 import binascii
 import json
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -23,30 +24,18 @@ from sqlalchemy import (
     Float,
     Integer,
     and_,
-    false,
-    func,
-    or_,
-    select,
-    true,
 )
 
 from api.problems import ApiProblem
+from api.scopes import Columns, Scope, by_name, fixed_by, has_few, in_scope, shape_of, values_of
 from api.searching import Search
-from api.walking import FEW, STEPS, Leg, Place, Question, legs, narrowed, place_of, walk
-from projections.board import BOARD, CONCERNS
+from api.walking import STEPS, Leg, Place, Question, legs, narrowed, place_of, walk
+from projections.board import BOARD
 from projections.events import PREFIX
-from projections.inbox import INBOX
 from projections.tables import ViewTable
 from projections.times import micros, moment
 
-__all__ = ["Listing", "Page", "in_scope", "model_of", "page", "shown"]
-
-Scope = Mapping[str, Any]
-Columns = Any
-
-STREET_DIGITS = 9
-LARGER_DIVISIONS = (4, 6)
-"""Digits of a city and a district: matters that no street has taken on yet lie in one of these."""
+__all__ = ["Listing", "Page", "model_of", "page", "shown"]
 
 
 class Listing(NamedTuple):
@@ -119,98 +108,33 @@ def _question(
     db: Connection, listing: Listing, scope: Scope, filters: Mapping[str, Any], search: Search | None
 ) -> Question:
     """What is asked, in a form that can be walked."""
-    equal = {name: value for name, value in filters.items() if name not in ("since", "until")}
+    view = listing.table
+    equal = {name: value for name, value in filters.items() if name not in ENDS}
+    ends = {name: micros(filters[name]) for name in ENDS if name in filters and listing.timed is not None}
+    few = has_few(db, view, scope)
 
     def within(columns: Columns) -> list[ColumnElement[bool]]:
-        ends = [] if listing.timed is None else [columns[listing.timed]]
-        since = [end >= micros(filters["since"]) for end in ends if "since" in filters]
-        return since + [end <= micros(filters["until"]) for end in ends if "until" in filters]
-
-    few = _few(db, listing.table, scope)
+        time = columns[listing.timed] if ends else None
+        return [ENDS[name](time, by_name(time, name, None)) for name in ends]
 
     def holds(columns: Columns) -> ColumnElement[bool]:
-        said = [columns[name] == value for name, value in equal.items()]
+        said = [columns[name] == by_name(columns[name], f"is_{name}", None) for name in equal]
         found = [] if search is None else [search.holds(columns)]
-        return and_(in_scope(listing.table, scope, columns, few=few), *said, *within(columns), *found)
+        return and_(in_scope(view, scope, columns, few=few, bind=by_name), *said, *within(columns), *found)
 
-    fixed = {**_fixed(listing.table, scope), **({} if search is None else search.fixed())}
+    fixed = {**fixed_by(scope, view), **({} if search is None else search.fixed())}
     fixed |= {name: (value,) for name, value in equal.items()}
-    if "street" in equal and "jurisdiction" in listing.table.columns:
+    if "street" in equal and "jurisdiction" in view.columns:
         # A matter that a street has taken on lies in that street.
         fixed["jurisdiction"] = (equal["street"],)
     small = few or "number" in equal or (search is not None and search.is_number) or None
-    return Question(listing.table, holds, fixed, equal, listing.timed, within, small)
+    values = values_of(scope) | {f"is_{name}": value for name, value in equal.items()} | ends
+    shape = (view, shape_of(scope), few, tuple(equal), tuple(ends), search)
+    return Question(view, holds, fixed, equal, listing.timed, within, shape, values, small)
 
 
-def _fixed(view: ViewTable, scope: Scope) -> dict[str, tuple[Any, ...]]:
-    """The columns that the reader's scope fixes."""
-    prefix = scope.get("street_prefix")
-    if "jurisdiction" in view.columns and prefix is not None and len(prefix) >= STREET_DIGITS:
-        return {"jurisdiction": (prefix, *(prefix[:digits] for digits in LARGER_DIVISIONS))}
-    department = scope.get("department")
-    if department is not None:
-        return {name: (department,) for name in ("recipient", "department") if name in view.columns}
-    return {}
-
-
-def _few(db: Connection, view: ViewTable, scope: Scope) -> bool:
-    """Whether the scope is a person's or department's own matters, and these are few."""
-    who = scope.get("person") or scope.get("department")
-    if who is None or view is not BOARD:
-        return False
-    some = select(CONCERNS.table.c.case_id).where(CONCERNS.table.c.who == str(who)).limit(FEW + 1).subquery()
-    counted: int = db.execute(select(func.count()).select_from(some)).scalar_one()
-    return counted <= FEW
-
-
-def in_scope(view: ViewTable, scope: Scope, columns: Columns = None, *, few: bool = True) -> ColumnElement[bool]:
-    """The filter that keeps a reader to what it may see, on the view's own columns where no others are given.
-
-    `few` says that the reader's own matters are few enough to begin with.
-    """
-    columns = view.table.c if columns is None else columns
-    if scope.get("all"):
-        return true()
-    if code := scope.get("department"):
-        return _of_department(columns, code, few=few)
-    if (prefix := scope.get("street_prefix")) is not None:
-        return _in_jurisdiction(columns, prefix)
-    if person := scope.get("person"):
-        return _concerning(columns, str(person), few=few)
-    return false()
-
-
-def _of_department(columns: Columns, code: str, *, few: bool) -> ColumnElement[bool]:
-    """What is addressed to the department; of matters, those it was called to."""
-    for column in ("recipient", "department"):
-        if column in columns:
-            equal: ColumnElement[bool] = columns[column] == code
-            return equal
-    if "stream" in columns:
-        inbox = INBOX.table.c
-        return select(inbox.id).where(inbox.id == columns["stream"], inbox.department == code).exists()
-    return _concerning(columns, code, few=few)
-
-
-def _concerning(columns: Columns, who: str, *, few: bool) -> ColumnElement[bool]:
-    own = CONCERNS.table.c
-    if "case_id" not in columns and few:
-        mine: ColumnElement[bool] = columns["id"].in_(select(own.case_id).where(own.who == who))
-        return mine
-    case = columns["case_id"] if "case_id" in columns else columns["id"]
-    return select(own.case_id).where(own.who == who, own.case_id == case).exists()
-
-
-def _in_jurisdiction(columns: Columns, prefix: str) -> ColumnElement[bool]:
-    """What lies in the division; a street also sees what no street has taken on yet, as it may be the first to act."""
-    if "jurisdiction" in columns:
-        area = columns["jurisdiction"]
-        inside: ColumnElement[bool] = area.startswith(prefix, autoescape=True)
-        if len(prefix) < STREET_DIGITS:
-            return inside
-        return or_(inside, area.in_([prefix[:digits] for digits in LARGER_DIVISIONS]))
-    board = BOARD.table.alias()
-    return select(board.c.id).where(board.c.id == columns["case_id"], _in_jurisdiction(board.c, prefix)).exists()
+ENDS: Mapping[str, Callable[[Any, Any], ColumnElement[bool]]] = {"since": operator.ge, "until": operator.le}
+"""The filters by time, and how they compare."""
 
 
 class Called(BaseModel):

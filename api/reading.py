@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import Deps
-from api.identity import Caller, Identity, Parts
+from api.identity import Caller, Identity
 from desk.arguments import Moment
 from domain.registry.organisations import City
 
@@ -37,8 +37,8 @@ WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])")
 
 
 async def fresh(
+    request: Request,
     response: Response,
-    deps: Parts,
     who: Caller,
     prefer: Annotated[str | None, Header(max_length=200, description="wait=SECONDS")] = None,
     position: Annotated[int | None, Query(ge=0, le=POSITION_MOST, description="the position to wait for")] = None,
@@ -50,6 +50,7 @@ async def fresh(
     """
     found = WAIT.search(prefer or "")
     if found:
+        deps: Deps = request.app.state.deps
         wanted = position if position is not None else x_log_position
         seconds = min(float(found[1]), deps.limits.wait_at_most)
         if await run_in_threadpool(_reached, deps, wanted, seconds):

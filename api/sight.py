@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select, true
+from sqlalchemy import Connection, Select, bindparam, select
 
 from api.deps import Deps
-from api.listing import in_scope
+from api.keeping import kept
+from api.scopes import by_name, in_scope, shape_of, values_of
 from desk.actors import Actor
 from desk.permissions import Sight, sight
 from domain.errors import NotPermitted, Unknown
@@ -55,13 +56,21 @@ def must_see(deps: Deps, db: Connection, actor: Actor, stream: UUID) -> Sight:
     Raises Unknown where the views have no such stream, NotPermitted where it lies outside the scope.
     """
     found = must_see_cases(deps, actor)
-    inside = in_scope(BOARD, found.scope) if _by_matter(found) else true()
-    matter = db.execute(select(inside).where(BOARD.table.c.id == case_of(str(stream)))).first()
+    by_matter, scope = _by_matter(found), found.scope
+    statement = kept(("matter", by_matter, shape_of(scope)), lambda: _matter(scope if by_matter else EVERYTHING))
+    matter = db.execute(statement, {**values_of(scope), "matter": case_of(str(stream))}).first()
     if matter is None:
         raise Unknown(f"There is no {stream}; a new one shows a moment later, see Prefer: wait.", id=str(stream))
-    if not (matter[0] if _by_matter(found) else seen(db, found, [str(stream)])):
+    if not (matter[0] if by_matter else seen(db, found, [str(stream)])):
         raise NotPermitted(f"{stream} lies outside what {actor.organisation} may read.", id=str(stream))
     return found
+
+
+def _matter(scope: Scope) -> Select[Any]:
+    """Whether a matter lies in a scope; no row where there is no such matter."""
+    matter = BOARD.table.c.id
+    inside = in_scope(BOARD, scope, bind=by_name)
+    return select(inside).where(matter == bindparam("matter", type_=matter.type))
 
 
 def _by_matter(reader: Sight) -> bool:

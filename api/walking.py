@@ -6,7 +6,7 @@ conditions alone leaves `FEW` rows, these are looked at whole, and otherwise a p
 therefore be short, and names where to go on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -16,6 +16,7 @@ from sqlalchemy import (
     Integer,
     Select,
     and_,
+    bindparam,
     func,
     literal_column,
     select,
@@ -24,20 +25,18 @@ from sqlalchemy import (
     union_all,
 )
 
+from api.keeping import kept
+from api.scopes import FEW, Columns
 from projections.tables import Indexed, ViewTable, always
 
-__all__ = ["FEW", "STEPS", "Leg", "Place", "Question", "Walked", "legs", "narrowed", "place_of", "walk"]
+__all__ = ["STEPS", "Leg", "Place", "Question", "Walked", "legs", "narrowed", "place_of", "walk"]
 
 STEPS = (500, 2_000, 8_000)
 """How many rows one page looks through at a time, in growing steps. The first is enough for whatever is not rare."""
 
-FEW = 5_000
-"""So many rows are looked at whole, in whatever order they lie."""
-
 BRANCHES = 16
 """In how many places of an index one page may look, each of them in order."""
 
-Columns = Any
 Place = tuple[Any, ...]
 """Where a row stands in an order: the value sorted by, and the row's key."""
 
@@ -64,8 +63,9 @@ class Question(NamedTuple):
 
     `holds` makes the whole condition from columns. `fixed` are columns of which only these values are wanted; `asked`
     are the filters, by which an index knows whether it holds all that matches. `within` is a range of the column
-    `timed`. `small` says that few rows can match at all; None, that nobody has counted. `narrow` is the index by which
-    they were found few.
+    `timed`. `values` are what stands in the conditions by name: questions of one `shape` differ in these, and in the
+    values that are fixed, alone. `small` says that few rows can match at all; None, that nobody has counted. `narrow`
+    is the index by which they were found few.
     """
 
     table: ViewTable
@@ -74,8 +74,34 @@ class Question(NamedTuple):
     asked: Mapping[str, Any]
     timed: str | None
     within: Callable[[Columns], Sequence[ColumnElement[bool]]]
+    shape: Hashable
+    values: Mapping[str, Any]
     small: bool | None = None
     narrow: Indexed | None = None
+
+    def named(self) -> dict[str, Any]:
+        """All values by the names that stand for them in statements."""
+        fixed = {
+            _of(column, number): value for column, values in self.fixed.items() for number, value in enumerate(values)
+        }
+        return {**self.values, **fixed}
+
+    def fixing(self, column: Column[Any]) -> list[Any]:
+        """What stands in statements for the values that a column may have."""
+        return [
+            bindparam(_of(column.name, number), type_=column.type) for number in range(len(self.fixed[column.name]))
+        ]
+
+
+def _of(column: str, number: int) -> str:
+    return f"fixed_{column}_{number}"
+
+
+class Statements(NamedTuple):
+    """What is asked for a page, and, where that may not fill it, where the last row stands that was looked at."""
+
+    page: Select[Any]
+    last: Select[Any] | None = None
 
 
 class Walked(NamedTuple):
@@ -88,15 +114,18 @@ class Walked(NamedTuple):
 def walk(db: Connection, question: Question, leg: Leg, place: Place | None, need: int, step: int) -> Walked:
     """Up to `need` rows of a leg behind a place, looking through `step` rows at most."""
     index = None if question.small else _index(question, leg)
+    counts = tuple((column, len(values)) for column, values in question.fixed.items())
+    form = (question.shape, counts, question.small, question.narrow, leg, place is None)
+    values = question.named() | {"need": need} | {f"place_{number}": at for number, at in enumerate(place or ())}
     if index is None or index.whole:
-        return _whole(db, question, leg, place, need, by_order=not question.small)
-    looked = _looked(question, leg, place, index, step).subquery()
-    order = _order(question.table, leg, looked.c)
-    matching = select(looked).where(_holds(question, leg, looked.c)).order_by(*_sorted(order, leg)).limit(need)
-    rows = _rows(db, matching)
+        whole = kept((*form, "whole"), lambda: _whole(question, leg, begins=place is None))
+        rows = _rows(db, whole.page, values)
+        return Walked(rows, _place(question.table, leg, rows[-1]) if len(rows) == need else None)
+    in_steps = kept((*form, index, step), lambda: _in_steps(question, leg, index, step, begins=place is None))
+    rows = _rows(db, in_steps.page, values)
     if len(rows) == need:
         return Walked(rows, _place(question.table, leg, rows[-1]))
-    last = db.execute(select(*order).order_by(*_sorted(order, leg)).offset(_plain(step - 1)).limit(_plain(1))).first()
+    last = None if in_steps.last is None else db.execute(in_steps.last, values).first()
     return Walked(rows, None if last is None else tuple(last))
 
 
@@ -115,28 +144,38 @@ def narrowed(db: Connection, question: Question) -> Question:
     return question._replace(small=False)
 
 
-def _whole(db: Connection, question: Question, leg: Leg, place: Place | None, need: int, *, by_order: bool) -> Walked:
+def _in_steps(question: Question, leg: Leg, index: Indexed, step: int, *, begins: bool) -> Statements:
+    """Along an index, a number of rows at a time."""
+    looked = _looked(question, leg, index, step, begins=begins).subquery()
+    order = _order(question.table, leg, looked.c)
+    matching = select(looked).where(_holds(question, leg, looked.c)).order_by(*_sorted(order, leg)).limit(NEED)
+    last = select(*order).order_by(*_sorted(order, leg)).offset(_plain(step - 1)).limit(_plain(1))
+    return Statements(matching, last)
+
+
+def _whole(question: Question, leg: Leg, *, begins: bool) -> Statements:
     """From few rows, or from an index that holds every column that may be asked for: found first, read after."""
     table = question.table.table
     order = _order(question.table, leg, table.c)
-    found = select(*order).where(_holds(question, leg, table.c), *_behind(order, leg, place))
-    if not by_order:
+    found = select(*order).where(_holds(question, leg, table.c), *_behind(order, leg, begins=begins))
+    if question.small:
         # What matches is collected before it is sorted: walking in order and hoping for matches could be long.
-        fixed = (table.c[column].in_(values) for column, values in question.fixed.items())
+        fixed = (table.c[column].in_(question.fixing(table.c[column])) for column in question.fixed)
         if question.narrow is not None and question.narrow.where is not None:
             found = found.where(text(f"({question.narrow.where})"))
         collected = found.where(*fixed).cte("collected").prefix_with("MATERIALIZED")
         found, order = select(collected), _order(question.table, leg, collected.c)
-    keys = found.order_by(*_sorted(order, leg)).limit(need).subquery()
+    keys = found.order_by(*_sorted(order, leg)).limit(NEED).subquery()
     same = and_(*(table.c[key] == keys.c[key] for key in question.table.key))
-    query = select(table).join(keys, same).order_by(*_sorted(_order(question.table, leg, keys.c), leg))
-    rows = _rows(db, query)
-    return Walked(rows, _place(question.table, leg, rows[-1]) if len(rows) == need else None)
+    return Statements(select(table).join(keys, same).order_by(*_sorted(_order(question.table, leg, keys.c), leg)))
 
 
-def _rows(db: Connection, query: Select[Any]) -> list[dict[str, Any]]:
+NEED = bindparam("need", type_=Integer)
+
+
+def _rows(db: Connection, query: Select[Any], values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What is found, by column. Fetched at once: row by row it would pass through two layers each time."""
-    found = db.execute(query)
+    found = db.execute(query, values)
     names = tuple(found.keys())
     return [dict(zip(names, row, strict=True)) for row in found.all()]
 
@@ -156,23 +195,24 @@ def _index(question: Question, leg: Leg) -> Indexed | None:
     return None
 
 
-def _looked(question: Question, leg: Leg, place: Place | None, index: Indexed, step: int) -> Select[Any]:
+def _looked(question: Question, leg: Leg, index: Indexed, step: int, *, begins: bool) -> Select[Any]:
     """The rows that one step looks at: those of the index, in order, from the place on."""
     table = question.table.table
     order = _order(question.table, leg, table.c)
     range_ = question.within(table.c) if question.timed == leg.column else ()
-    query = select(table).where(*_behind(order, leg, place), *range_)
+    query = select(table).where(*_behind(order, leg, begins=begins), *range_)
     if index.where is not None:
         query = query.where(text(f"({index.where})"))
     before = index.columns[: index.columns.index(leg.column)]
     several = [column for column in before if len(question.fixed[column]) > 1]
-    query = query.where(*(table.c[column] == question.fixed[column][0] for column in before if column not in several))
+    fixed = {column: question.fixing(table.c[column]) for column in before}
+    query = query.where(*(table.c[column] == fixed[column][0] for column in before if column not in several))
     query = query.order_by(*_sorted(order, leg)).limit(_plain(step))
     if not several:
         return query
     # One place of the index after another, each in order, and merged: a list of values would be sorted as a whole.
     [column] = several
-    parts = (select(query.where(table.c[column] == value).subquery()) for value in question.fixed[column])
+    parts = (select(query.where(table.c[column] == value).subquery()) for value in fixed[column])
     together = union_all(*parts).subquery()
     return select(together).order_by(*_sorted(_order(question.table, leg, together.c), leg)).limit(_plain(step))
 
@@ -204,11 +244,11 @@ def _sorted(order: Sequence[Column[Any]], leg: Leg) -> list[ColumnElement[Any]]:
     return [column.desc() if leg.falling else column for column in order]
 
 
-def _behind(order: Sequence[Column[Any]], leg: Leg, place: Place | None) -> list[ColumnElement[bool]]:
-    if place is None:
+def _behind(order: Sequence[Column[Any]], leg: Leg, *, begins: bool) -> list[ColumnElement[bool]]:
+    if begins:
         return []
     here = tuple_(*order)
-    there = tuple_(*place, types=[column.type for column in order])
+    there = tuple_(*(bindparam(f"place_{number}", type_=column.type) for number, column in enumerate(order)))
     return [here < there if leg.falling else here > there]
 
 

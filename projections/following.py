@@ -52,7 +52,7 @@ class Follower:
 
     def parked(self) -> list[Parked]:
         """The cases that were put aside."""
-        with self.store.reading() as db:
+        with self.store.glancing() as db:
             return parked_cases(db)
 
     def close(self) -> None:
@@ -63,7 +63,7 @@ class Follower:
     def _follow(self) -> None:
         while not self._stop.is_set():
             try:
-                with self.store.reading() as db:
+                with self.store.glancing() as db:
                     position = min(db.execute(select(POSITIONS.c.position)).scalars(), default=0)
                 self._failing = False
             except (SQLAlchemyError, StoreError):

@@ -14,9 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.schema import CreateIndex
@@ -96,6 +97,20 @@ class PostgresBackend:
         """A connection that sees one state of all views."""
         with self.engine.connect() as db, db.begin():
             yield db
+
+    @contextmanager
+    def glancing(self) -> Iterator[Connection]:
+        """A connection of which each statement sees one state by itself: one round trip instead of three."""
+        with self.engine.connect() as db:
+            driver = cast("psycopg.Connection[Any]", db.connection.dbapi_connection)
+            driver.autocommit = True
+            try:
+                yield db
+            finally:
+                if driver.info.transaction_status == TransactionStatus.IDLE:
+                    driver.autocommit = False
+                else:
+                    db.invalidate()
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

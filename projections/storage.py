@@ -64,6 +64,9 @@ class Backend(Protocol):
     def reading(self) -> AbstractContextManager[Connection]:
         """A connection that sees one state of all views."""
 
+    def glancing(self) -> AbstractContextManager[Connection]:
+        """A connection of which each statement sees one state by itself, which is less work than `reading`."""
+
     def writing(self) -> AbstractContextManager[Connection]:
         """A connection that writes, all or nothing."""
 
@@ -159,6 +162,10 @@ class ViewStore:
     def reading(self) -> AbstractContextManager[Connection]:
         """A connection that sees one state of all views."""
         return self.backend.reading()
+
+    def glancing(self) -> AbstractContextManager[Connection]:
+        """A connection of which each statement sees one state by itself, which is less work than `reading`."""
+        return self.backend.glancing()
 
     def writing(self) -> AbstractContextManager[Connection]:
         """A connection that writes, all or nothing."""

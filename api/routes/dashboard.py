@@ -13,10 +13,10 @@ from sqlalchemy import Connection
 
 from api.deps import Deps
 from api.identity import Parts
-from api.listing import STREET_DIGITS, in_scope
 from api.problems import declared
 from api.reading import Reader, known_parameters, written
 from api.routes.timeliness import Place
+from api.scopes import STREET_DIGITS, in_scope
 from api.sight import must_see_cases, must_see_outcomes, statistical
 from projections import overview
 from projections.board import BOARD

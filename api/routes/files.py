@@ -96,7 +96,7 @@ class Why(BaseModel):
 @router.get("/cases/{id}", operation_id="case_file", summary="A case file", response_model=CaseFile, responses=SAID)
 def case_file(target: Annotated[UUID, Path(alias="id")], response: Response, deps: Parts, who: Reader) -> Response:
     """The case with its reports, whistles, responses, evaluations and interviews. The ETag is the case's own."""
-    with deps.views.reading() as db:
+    with deps.views.glancing() as db:
         reader = must_see(deps, db, who.actor, target)
         parts = _parts(deps, db, reader, target)
     case = _only(parts, target, "case")
@@ -124,7 +124,7 @@ def response_file(
     target: Annotated[UUID, Path(alias="id")], response: Response, deps: Parts, who: Reader
 ) -> ResponseFile:
     """The response with its evaluation and interviews, each with its own version. The ETag is the response's."""
-    with deps.views.reading() as db:
+    with deps.views.glancing() as db:
         reader = must_see(deps, db, who.actor, target)
         parts = _parts(deps, db, reader, target)
     found = _only(parts, target, "response")
@@ -140,7 +140,7 @@ def timeline(
     target: Annotated[UUID, Path(alias="id")], deps: Parts, who: Reader, as_of: Instant | None = None
 ) -> Timeline:
     """Every event of the case that the reader may see, in order, up to `as_of`, without anybody's identity."""
-    with deps.views.reading() as db:
+    with deps.views.glancing() as db:
         reader = must_see(deps, db, who.actor, target)
         rows = files.timeline(db, deps.log, target, None if as_of is None else micros(as_of))
         visible = seen_in(db, reader, {row["stream"] for row in rows})
@@ -162,7 +162,7 @@ def why(
 ) -> Why:
     """The clock as it stands, and every segment behind its due time, with the rule and the event behind each."""
     kind = collection.removesuffix("s")
-    with deps.views.reading() as db:
+    with deps.views.glancing() as db:
         reader = must_see(deps, db, who.actor, target)
         part = _only(_parts(deps, db, reader, target), target, kind)
     clock = part.clocks.get(stage)
@@ -173,7 +173,7 @@ def why(
 
 
 def _single(deps: Deps, who: Reader, response: Response, target: UUID, kind: str) -> Part:
-    with deps.views.reading() as db:
+    with deps.views.glancing() as db:
         reader = must_see(deps, db, who.actor, target)
         part = _only(_parts(deps, db, reader, target), target, kind)
     response.headers["ETag"] = f'"{part.version}"'

@@ -77,7 +77,7 @@ def upload(
 
 def download(deps: Parts, who: Caller, target: Annotated[UUID, Path(alias="id")], digest: Digest) -> Response:
     """A photo, for whoever may see the case; 404 unless an event of the case names it."""
-    with deps.views.reading() as db:
+    with deps.views.glancing() as db:
         must_see(deps, db, who.actor, target)
     photo = deps.photos.get(digest) if _named(deps, target, digest) else None
     if photo is None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert
+from sqlalchemy import event, insert, true
 
-from api import listing, walking
+from api import keeping, listing, scopes, walking
 from api.listing import page
 from api.routes.lists import LISTS
 from api.searching import search
@@ -19,6 +19,7 @@ from projections.board import BOARD, CONCERNS
 from projections.inbox import INBOX
 from projections.storage import ViewStore
 from projections.tables import ViewTable
+from projections.times import moment
 from shaoxiang.house import migrate_all
 from shaoxiang.settings import Settings
 from tests.projections.kit import RULES, VIEWS
@@ -153,9 +154,30 @@ def test_a_street_sees_its_own_and_what_nobody_took_on_merged_in_one_order(
 def test_a_rider_sees_the_own_reports_be_they_few_or_many(
     store: ViewStore, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
-    monkeypatch.setattr(listing, "FEW", few)
+    monkeypatch.setattr(scopes, "FEW", few)
     found, _ = pages(store, BOARD_LIST, scope={"person": "rider"}, sort="-reported_at")
     assert found == expected(MATTERS[::7], "-reported_at", {}, {})
+
+
+def test_a_statement_is_put_together_once_and_asked_with_the_values_of_each_who_asks(
+    store: ViewStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeping.forget()
+    monkeypatch.setattr(walking, "FEW", 0)
+
+    def all_ask(days: range) -> None:
+        for street, state, since in itertools.product(STREETS, STATES[:4], days):
+            given = {"state": state, "since": moment(since * DAY), "until": moment((since + 20) * DAY)}
+            seen = [row for row in MATTERS if row["jurisdiction"] in {street, street[:6], street[:4]}]
+            own = [row for row in seen if since <= row["reported_at"] // DAY <= since + 20]
+            scope = {"street_prefix": street}
+            found, _ = pages(store, BOARD_LIST, scope=scope, filters=given, sort="-reported_at", limit=5)
+            assert found == expected(own, "-reported_at", {}, {"state": state}), (street, given)
+
+    all_ask(range(0, 20, 5))
+    before = keeping.how_many()
+    all_ask(range(1, 20, 5))
+    assert 0 < before == keeping.how_many()
 
 
 def test_a_page_for_which_too_few_match_is_short_and_names_where_to_go_on(
@@ -221,7 +243,7 @@ class TestNoPageReadsItAll:
     def test_each_order_of_each_list_has_an_index_that_gives_it(self, row: Any) -> None:
         view: ViewTable = row.listing.table
         fixed = {"department": ("2202-scjg",)} if view is INBOX else {}
-        question = Question(view, lambda _: None, fixed, {}, None, lambda _: ())  # type: ignore[arg-type, return-value]
+        question = Question(view, true, fixed, {}, None, lambda _: (), None, {})  # type: ignore[arg-type]
         for sort in row.listing.sorts:
             for leg in legs(sort, row.listing.tails):
                 assert walking._index(question, leg) is not None, (row.name, sort)
