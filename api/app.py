@@ -6,7 +6,6 @@ from typing import Any
 from fastapi import FastAPI
 
 from api import problems
-from api.commands import PREFIX
 from api.deps import Deps
 from api.identity import Allowance
 from api.metrics import Metrics, ViewMetrics
@@ -31,6 +30,7 @@ from api.routes import (
     whistles,
 )  # fmt: skip
 from api.routes.photos import router_of_photos
+from api.routing import PREFIX
 
 __all__ = ["create_app", "create_watch"]
 

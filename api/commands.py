@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, NamedTuple, cast
 from uuid import UUID, uuid5
 
-from fastapi import APIRouter, Body, Path, Request, Response
+from fastapi import Body, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.models import Example
@@ -25,19 +25,19 @@ from api.examples import EXAMPLES
 from api.identity import Caller, Identity, Parts, bearer, caller
 from api.outages import patiently
 from api.problems import ApiProblem, declared
+from api.routing import PREFIX, Router
 from desk.arguments import Arguments, Nothing
 from desk.commands import COMMANDS, Target
 from desk.desk import Done
 from desk.subjects import CREATES
 
-__all__ = ["PREFIX", "Answer", "Row", "command_id", "expected_version", "router_of"]
+__all__ = ["Answer", "Row", "command_id", "expected_version", "router_of"]
 
 KEYS = UUID("5a6d3e1c-8f0b-5c52-9d5e-1f6a6f0c7b11")
 """Namespace of the command ids that are derived from idempotency keys."""
 
 KEY_LENGTH_MAX = 200
 KEY = re.compile(rf"[!-~]{{1,{KEY_LENGTH_MAX}}}")
-PREFIX = "/api/v1"
 ETAG_PATTERN = r'^(\*|"[0-9]{1,9}")$'
 ETAG = re.compile(r'"([0-9]{1,9})"')
 ANY_VERSION = "*"
@@ -96,9 +96,9 @@ PLACES = {"report": "reports", "case": "cases", "whistle": "whistles", "response
 """What can be created → the collection it is found in."""
 
 
-def router_of(tag: str, rows: Sequence[Row]) -> APIRouter:
+def router_of(tag: str, rows: Sequence[Row]) -> Router:
     """The router of one visible table of rows."""
-    router = APIRouter(tags=[tag], route_class=CommandRoute)
+    router = Router(tags=[tag], route_class=CommandRoute)
     for row in rows:
         router.add_api_route(
             row.path,

@@ -16,9 +16,9 @@ import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.commands import PREFIX
 from api.metrics import Metrics
 from api.problems import PROBLEM_TYPE, problem_response
+from api.routing import PREFIX
 from store.errors import StoreError
 
 __all__ = ["SECURITY_HEADERS", "Envelope"]

@@ -23,7 +23,7 @@ from shaoxiang.house import Premises
 from shaoxiang.settings import Settings
 
 SHUTDOWN_SECONDS = 5
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.002
 """How long one thread of the interpreter may keep the others waiting (our default)."""
 
 log = structlog.get_logger(__name__)

@@ -3,13 +3,14 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Depends, Path, Request, Response
+from fastapi import Body, Depends, Path, Request, Response
 from pydantic import BaseModel
 
 from api.deps import Deps
 from api.identity import Caller, Parts
 from api.problems import declared
 from api.reading import known_parameters
+from api.routing import Router
 from api.sight import must_see
 from domain.errors import NotPermitted, Unknown
 
@@ -31,9 +32,9 @@ class Uploaded(BaseModel):
     hash: str
 
 
-def router_of_photos(photo_at_most: int) -> APIRouter:
+def router_of_photos(photo_at_most: int) -> Router:
     """The router; an upload may be as large as `photo_at_most` bytes."""
-    router = APIRouter(tags=["photos"])
+    router = Router(tags=["photos"])
     router.add_api_route(
         "/photos",
         upload,

@@ -107,16 +107,16 @@ def test_a_store_that_is_away_does_not_count_as_failing(store: ViewStore) -> Non
 def test_a_follower_that_fails_says_so_and_goes_on(store: ViewStore, monkeypatch: pytest.MonkeyPatch) -> None:
     log = MemoryLog(FACTS)
     Projector(log, store, VIEWS).catch_up()
-    reading = store.reading
+    glancing = store.glancing
 
     def broken() -> None:
         raise KeyError("nobody thought of this")
 
-    monkeypatch.setattr(store, "reading", broken)
+    monkeypatch.setattr(store, "glancing", broken)
     follower = Follower(store, log)
     try:
         soon(lambda: follower.failing)
-        monkeypatch.setattr(store, "reading", reading)
+        monkeypatch.setattr(store, "glancing", glancing)
         assert follower.wait_for(len(FACTS), PATIENCE_SECONDS)
         soon(lambda: not follower.failing)
     finally:
