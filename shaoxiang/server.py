@@ -23,6 +23,9 @@ from shaoxiang.house import Premises
 from shaoxiang.settings import Settings
 
 SHUTDOWN_SECONDS = 5
+RUBBISH_AFTER = 20_000
+"""After how many new objects rubbish is looked for; a request makes thousands, and most go by themselves (our default)."""
+
 SWITCH_SECONDS = 0.002
 """How long one thread of the interpreter may keep the others waiting (our default)."""
 
@@ -116,6 +119,7 @@ def run(app: FastAPI, sock: socket.socket, ready: Callable[[], None]) -> None:
     # would hold every request up for a tenth of a second, now and then.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(RUBBISH_AFTER, *gc.get_threshold()[1:])
     # A request changes threads several times. Whoever reckons in Python for long, such as a dashboard, would keep each
     # change of all the others waiting for five milliseconds, which is the interpreter's default.
     sys.setswitchinterval(SWITCH_SECONDS)

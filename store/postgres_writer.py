@@ -12,21 +12,20 @@ from uuid import UUID
 
 import psycopg
 from psycopg import errors
-from psycopg.types.numeric import Int4, Int8
+from psycopg.types.numeric import Int4
 
+from store.arrays import Array, ArrayDumper, array
 from store.connecting import PLANS, Connection, away, connect, full, is_away, make_durable
 from store.errors import Conflict, DuplicateCommand, StoreAway, StoreError
 from store.recorder import CommandRow, Unit
 
 Answer = int | Exception
 
-_KINDS = (
-    "integer", "boolean",
-    "integer[]", "uuid[]", "integer[]", "text[]", "bytea[]",
-    "integer[]", "integer[]", "uuid[]", "uuid[]", "text[]", "text[]", "text[]", "timestamptz[]",
-    "integer[]", "uuid[]", "integer[]",
-    "integer[]", "text[]", "bigint[]",
-)  # fmt: skip
+_EVENTS = ("integer", "uuid", "integer", "text", "bytea")
+_COMMANDS = ("integer", "integer", "uuid", "uuid", "text", "text", "text", "timestamptz")
+_READS = ("integer", "uuid", "integer")
+_COUNTERS = ("integer", "text", "bigint")
+_KINDS = ("integer", "boolean", *(f"{kind}[]" for kind in (*_EVENTS, *_COMMANDS, *_READS, *_COUNTERS)))
 _ARGUMENTS = ", ".join(f"%b::{kind}" for kind in _KINDS)
 _APPEND = f"SELECT drawn, head, refusals FROM log.append({_ARGUMENTS})".encode()  # noqa: S608 - our own words
 _COMMAND = b"SELECT id, actor, name, request_hash, result, position, at FROM log.command WHERE id = %b"
@@ -119,6 +118,7 @@ class Writer:
         if self._connection is None or self._connection.closed:
             self._connection = connect(self._url, OPTIONS)
             make_durable(self._connection)
+            self._connection.adapters.register_dumper(Array, ArrayDumper)
         return self._connection
 
 
@@ -203,10 +203,10 @@ def _arguments(units: Sequence[Unit]) -> list[Any]:
     return [
         Int4(len(units)),
         any(not unit.events for unit in units),
-        *_columns(5, _events(numbered)),
-        *_columns(8, _commands(numbered)),
-        *_columns(3, ((Int4(n), stream, Int4(at)) for n, unit in numbered for stream, at in _looked_at(unit).items())),
-        *_columns(3, ((Int4(n), name, Int8(at)) for n, unit in numbered for name, at in unit.counters.items())),
+        *_columns(_EVENTS, _events(numbered)),
+        *_columns(_COMMANDS, _commands(numbered)),
+        *_columns(_READS, ((n, stream, at) for n, unit in numbered for stream, at in _looked_at(unit).items())),
+        *_columns(_COUNTERS, ((n, name, at) for n, unit in numbered for name, at in unit.counters.items())),
     ]
 
 
@@ -225,7 +225,7 @@ def _looked_at(unit: Unit) -> dict[UUID, int]:
 def _events(numbered: Sequence[tuple[int, Unit]]) -> Iterator[tuple[Any, ...]]:
     for number, unit in numbered:
         for event in unit.events:
-            yield Int4(number), event.originator_id, Int4(event.originator_version), event.topic, event.state
+            yield number, event.originator_id, event.originator_version, event.topic, event.state
 
 
 def _commands(numbered: Sequence[tuple[int, Unit]]) -> Iterator[tuple[Any, ...]]:
@@ -234,10 +234,12 @@ def _commands(numbered: Sequence[tuple[int, Unit]]) -> Iterator[tuple[Any, ...]]
     for number, unit in numbered:
         end += len(unit.events)
         if (row := unit.command) is not None:
-            last = Int4(end if unit.events else 0)
-            yield Int4(number), last, row.id, row.actor, row.name, row.request_hash, row.result, row.at
+            last = end if unit.events else 0
+            yield number, last, row.id, row.actor, row.name, row.request_hash, row.result, row.at
 
 
-def _columns(width: int, rows: Iterator[tuple[Any, ...]]) -> Sequence[Any]:
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    return columns or (None,) * width
+def _columns(kinds: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> Sequence[Array | None]:
+    columns = list(zip(*rows, strict=True))
+    return (
+        [array(kind, column) for kind, column in zip(kinds, columns, strict=True)] if columns else [None] * len(kinds)
+    )
