@@ -24,7 +24,7 @@ from shaoxiang.settings import Settings
 
 SHUTDOWN_SECONDS = 5
 RUBBISH_AFTER = 20_000
-"""After how many new objects rubbish is looked for; a request makes thousands, and most go by themselves (our default)."""
+"""After how many new objects rubbish is looked for: a request makes thousands, and nearly all go by themselves."""
 
 SWITCH_SECONDS = 0.002
 """How long one thread of the interpreter may keep the others waiting (our default)."""
