@@ -146,12 +146,14 @@ def expected_version(if_match: str | None) -> int | None:
 class CommandRoute(APIRoute):
     """A route that gives its endpoint what that declares: in one thread, and in the order in which it is refused.
 
-    First who asks, then which header is missing, then what is wrong with the body. The framework would read the body
-    before all of that, change threads three times, and look at the answer again before it was written.
+    First who asks, then which header is missing, then what is wrong with the body. The framework would parse the body
+    before all of that, change threads three times, and look at the answer again before it was written. So dependencies
+    that somebody adds to such a route or its router would be asked for nothing, and are refused.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler of a request."""
+        assert not self.dependencies, f"{self.name} answers by itself, without further dependencies"
         endpoint, on_something, arguments = self.endpoint, "{id}" in self.path, COMMANDS[self.name].arguments
 
         def answer(request: Request, credentials: HTTPAuthorizationCredentials | None, raw: bytes) -> Response:

@@ -129,7 +129,8 @@ def _question(
         fixed["jurisdiction"] = (equal["street"],)
     small = few or "number" in equal or (search is not None and search.is_number) or None
     values = values_of(scope) | {f"is_{name}": value for name, value in equal.items()} | ends
-    shape = (view, shape_of(scope), few, tuple(equal), tuple(ends), search)
+    # A search is asked by few and in any words, so its statements are not kept.
+    shape = None if search is not None else (view, listing.timed, shape_of(scope), few, tuple(equal), tuple(ends))
     return Question(view, holds, fixed, equal, listing.timed, within, shape, values, small)
 
 

@@ -19,7 +19,8 @@ class Router(APIRouter):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether one of the routes is asked for."""
-        if self._begins and _beginning(scope["path"].removeprefix(PREFIX)) not in self._begins:
+        path = scope["path"].removeprefix(scope.get("root_path", "")).removeprefix(PREFIX)
+        if self._begins and _beginning(path) not in self._begins:
             return Match.NONE, {}
         return super().matches(scope)
 

@@ -74,15 +74,22 @@ def in_scope(
 
 def shape_of(scope: Scope) -> tuple[object, ...]:
     """What of a scope decides how its condition looks; two of the same shape differ in their values alone."""
-    return tuple((kind, len(value) if kind == "street_prefix" else bool(value)) for kind, value in scope.items())
+    return tuple((kind, value and _looks(kind, value)) for kind, value in scope.items())
+
+
+def _looks(kind: str, value: Any) -> object:
+    """What of a value decides how a condition looks: of a division, how many digits its code has."""
+    return len(value) if kind == "street_prefix" else bool(value)
 
 
 def values_of(scope: Scope) -> dict[str, Any]:
     """The values of a scope, by the names in its condition."""
-    prefix = scope.get("street_prefix") or ""
+    prefix: str | None = scope.get("street_prefix")
     who = scope.get("department") or scope.get("person")
-    larger = {f"larger_{digits}": prefix[:digits] for digits in LARGER_DIVISIONS if len(prefix) >= STREET_DIGITS}
-    return larger | ({"prefix": prefix} if prefix else {}) | ({"who": str(who)} if who else {})
+    found = {} if who is None else {"who": str(who)}
+    if prefix is not None:
+        found |= {"prefix": prefix} | {f"larger_{digits}": prefix[:digits] for digits in LARGER_DIVISIONS}
+    return found
 
 
 def fixed_by(scope: Scope, view: ViewTable) -> dict[str, tuple[Any, ...]]:

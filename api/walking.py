@@ -7,7 +7,7 @@ therefore be short, and names where to go on.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
     Column,
@@ -37,6 +37,7 @@ STEPS = (500, 2_000, 8_000)
 BRANCHES = 16
 """In how many places of an index one page may look, each of them in order."""
 
+T = TypeVar("T")
 Place = tuple[Any, ...]
 """Where a row stands in an order: the value sorted by, and the row's key."""
 
@@ -64,8 +65,8 @@ class Question(NamedTuple):
     `holds` makes the whole condition from columns. `fixed` are columns of which only these values are wanted; `asked`
     are the filters, by which an index knows whether it holds all that matches. `within` is a range of the column
     `timed`. `values` are what stands in the conditions by name: questions of one `shape` differ in these, and in the
-    values that are fixed, alone. `small` says that few rows can match at all; None, that nobody has counted. `narrow`
-    is the index by which they were found few.
+    values that are fixed, alone, and statements for what has no shape are not kept. `small` says that few rows can match
+    at all; None, that nobody has counted. `narrow` is the index by which they were found few.
     """
 
     table: ViewTable
@@ -97,13 +98,6 @@ def _of(column: str, number: int) -> str:
     return f"fixed_{column}_{number}"
 
 
-class Statements(NamedTuple):
-    """What is asked for a page, and, where that may not fill it, where the last row stands that was looked at."""
-
-    page: Select[Any]
-    last: Select[Any] | None = None
-
-
 class Walked(NamedTuple):
     """Rows that match, and where to go on; None where the leg ends."""
 
@@ -115,18 +109,24 @@ def walk(db: Connection, question: Question, leg: Leg, place: Place | None, need
     """Up to `need` rows of a leg behind a place, looking through `step` rows at most."""
     index = None if question.small else _index(question, leg)
     counts = tuple((column, len(values)) for column, values in question.fixed.items())
+    ready = _afresh if question.shape is None else kept
     form = (question.shape, counts, question.small, question.narrow, leg, place is None)
     values = question.named() | {"need": need} | {f"place_{number}": at for number, at in enumerate(place or ())}
     if index is None or index.whole:
-        whole = kept((*form, "whole"), lambda: _whole(question, leg, begins=place is None))
-        rows = _rows(db, whole.page, values)
+        rows = _rows(db, ready((*form, "whole"), lambda: _whole(question, leg, begins=place is None)), values)
         return Walked(rows, _place(question.table, leg, rows[-1]) if len(rows) == need else None)
-    in_steps = kept((*form, index, step), lambda: _in_steps(question, leg, index, step, begins=place is None))
-    rows = _rows(db, in_steps.page, values)
+    form = (*form, index, step)
+    matching, ends = ready(form, lambda: _in_steps(question, leg, index, step, begins=place is None))
+    rows = _rows(db, matching, values)
     if len(rows) == need:
         return Walked(rows, _place(question.table, leg, rows[-1]))
-    last = None if in_steps.last is None else db.execute(in_steps.last, values).first()
+    last = db.execute(ends, values).first()
     return Walked(rows, None if last is None else tuple(last))
+
+
+def _afresh(form: Hashable, make: Callable[[], T]) -> T:  # noqa: ARG001 - the form is that of `kept`
+    """What is not worth keeping."""
+    return make()
 
 
 def narrowed(db: Connection, question: Question) -> Question:
@@ -144,16 +144,18 @@ def narrowed(db: Connection, question: Question) -> Question:
     return question._replace(small=False)
 
 
-def _in_steps(question: Question, leg: Leg, index: Indexed, step: int, *, begins: bool) -> Statements:
-    """Along an index, a number of rows at a time."""
+def _in_steps(
+    question: Question, leg: Leg, index: Indexed, step: int, *, begins: bool
+) -> tuple[Select[Any], Select[Any]]:
+    """Along an index, a number of rows at a time: those that match, and where the last one stands."""
     looked = _looked(question, leg, index, step, begins=begins).subquery()
     order = _order(question.table, leg, looked.c)
     matching = select(looked).where(_holds(question, leg, looked.c)).order_by(*_sorted(order, leg)).limit(NEED)
     last = select(*order).order_by(*_sorted(order, leg)).offset(_plain(step - 1)).limit(_plain(1))
-    return Statements(matching, last)
+    return matching, last
 
 
-def _whole(question: Question, leg: Leg, *, begins: bool) -> Statements:
+def _whole(question: Question, leg: Leg, *, begins: bool) -> Select[Any]:
     """From few rows, or from an index that holds every column that may be asked for: found first, read after."""
     table = question.table.table
     order = _order(question.table, leg, table.c)
@@ -167,7 +169,7 @@ def _whole(question: Question, leg: Leg, *, begins: bool) -> Statements:
         found, order = select(collected), _order(question.table, leg, collected.c)
     keys = found.order_by(*_sorted(order, leg)).limit(NEED).subquery()
     same = and_(*(table.c[key] == keys.c[key] for key in question.table.key))
-    return Statements(select(table).join(keys, same).order_by(*_sorted(_order(question.table, leg, keys.c), leg)))
+    return select(table).join(keys, same).order_by(*_sorted(_order(question.table, leg, keys.c), leg))
 
 
 NEED = bindparam("need", type_=Integer)

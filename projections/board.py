@@ -93,6 +93,13 @@ BOARD = Entity(
             when=without("report_state", "filed"),
         ),
         Indexed(("reported_at", "id"), where=" OR ".join(MARKS), when=marked, name="marked"),
+        # What is urgent is rare in most items: without an index of its own, a page would look through many rows.
+        Indexed(
+            ("item", "reported_at", "id"),
+            where="urgency <> 'general'",
+            when=without("urgency", "general"),
+            name="urgent",
+        ),
         # All matters, and those of one item, one department or one place, latest first.
         Indexed(("item", "reported_at", "id"), where="item IS NOT NULL"),
         Indexed(("lead", "reported_at", "id"), where="lead IS NOT NULL"),

@@ -52,7 +52,7 @@ class Follower:
 
     def parked(self) -> list[Parked]:
         """The cases that were put aside."""
-        with self.store.glancing() as db:
+        with self.store.reading() as db:
             return parked_cases(db)
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -102,7 +102,7 @@ class PostgresBackend:
     def glancing(self) -> Iterator[Connection]:
         """A connection of which each statement sees one state by itself: one round trip instead of three."""
         with self.engine.connect() as db:
-            driver = cast("psycopg.Connection[Any]", db.connection.dbapi_connection)
+            driver = _driver(db)
             driver.autocommit = True
             try:
                 yield db

@@ -18,14 +18,32 @@ from projections.times import QUARTER, local_day
 from projections.timing import Timing
 
 SUBJECTS = Entity(
-    "timeliness_2_subjects",
+    "timeliness_3_subjects",
     Column("id", String(36), primary_key=True),
     Column("document", Text),
     documents=("document",),
 )
 
+BY_DEPARTMENT_MONTH = Counter(
+    "timeliness_3_departments_by_month",
+    Column("indicator", Text, primary_key=True),
+    Column("month", String(7), primary_key=True),
+    Column("department", Text, primary_key=True),
+    Column("adjustment", Boolean, primary_key=True),
+    Column("numerator", BigInteger),
+    Column("denominator", BigInteger),
+)
+BY_STREET_MONTH = Counter(
+    "timeliness_3_streets_by_month",
+    Column("indicator", Text, primary_key=True),
+    Column("month", String(7), primary_key=True),
+    Column("street", Text, primary_key=True),
+    Column("adjustment", Boolean, primary_key=True),
+    Column("numerator", BigInteger),
+    Column("denominator", BigInteger),
+)
 BY_DEPARTMENT = Counter(
-    "timeliness_2_departments",
+    "timeliness_3_departments",
     Column("indicator", Text, primary_key=True),
     Column("day", String(10), primary_key=True),
     Column("department", Text, primary_key=True),
@@ -34,7 +52,7 @@ BY_DEPARTMENT = Counter(
     Column("denominator", BigInteger),
 )
 BY_STREET = Counter(
-    "timeliness_2_streets",
+    "timeliness_3_streets",
     Column("indicator", Text, primary_key=True),
     Column("day", String(10), primary_key=True),
     Column("street", Text, primary_key=True),
@@ -42,10 +60,13 @@ BY_STREET = Counter(
     Column("numerator", BigInteger),
     Column("denominator", BigInteger),
 )
-"""The figures in coarse: a busy month of a city at the finest grain is too much to be summed for a dashboard."""
+COARSE = (BY_DEPARTMENT_MONTH, BY_STREET_MONTH, BY_DEPARTMENT, BY_STREET)
+"""The figures in coarse, the coarsest first: a busy month of a city at the finest grain, and even by day, is too much
+to be summed for a dashboard.
+"""
 
 INDICATOR_COUNTS = Counter(
-    "timeliness_2",
+    "timeliness_3",
     Column("indicator", Text, primary_key=True),
     Column("day", String(10), primary_key=True),
     Column("department", Text, primary_key=True),
@@ -55,11 +76,14 @@ INDICATOR_COUNTS = Counter(
     Column("item", Text, primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("adjustment", Boolean, primary_key=True),
+    Column("month", String(7), primary_key=True),
     Column("numerator", BigInteger),
     Column("denominator", BigInteger),
-    coarser=(BY_DEPARTMENT, BY_STREET),
+    coarser=COARSE,
 )
-"""`day` is the local day as YYYY-MM-DD; `adjustment` tells apart what came after the day's month was frozen."""
+"""`day` is the local day as YYYY-MM-DD, `month` the same without the day; `adjustment` tells apart what came after the
+month was frozen.
+"""
 
 WAITING = "waiting!"
 """The private key of a subject's row under which stands in which span it was changed, until that is posted."""
@@ -83,15 +107,15 @@ def _posted(document: dict[str, Any]) -> Posted:
 class _Span:
     """The time between two freezes that follow each other: later than `since`, and `until` at the latest.
 
-    `days` are, by the quarter of an hour of a moment that something counts on, its day and whether that day's month is
-    frozen by then.
+    `days` are, by the quarter of an hour of a moment that something counts on, its day, whether that day's month is
+    frozen by then, and the month.
     """
 
     __slots__ = ("days", "since", "until")
 
     def __init__(self, since: int, until: int) -> None:
         self.since, self.until = since, until
-        self.days: dict[int, tuple[str, bool]] = {}
+        self.days: dict[int, tuple[str, bool, str]] = {}
 
 
 class Posting:
@@ -148,8 +172,8 @@ class Posting:
             found = days.get(at // QUARTER)
             if found is None:
                 found = days[at // QUARTER] = self._day(at, span)
-            day, late = found
-            key = (indicator, day, department, street, community, grid, item, kind, late)
+            day, late, month = found
+            key = (indicator, day, department, street, community, grid, item, kind, late, month)
             amounts = counted.get(key)
             if amounts is None:
                 counted[key] = [sign * numerator, sign * denominator]
@@ -157,9 +181,9 @@ class Posting:
                 amounts[0] += sign * numerator
                 amounts[1] += sign * denominator
 
-    def _day(self, at: int, span: _Span) -> tuple[str, bool]:
+    def _day(self, at: int, span: _Span) -> tuple[str, bool, str]:
         day = local_day(at, self.timing.zone)
-        return day, self.timing.freezes_at(int(day[:4]), int(day[5:7])) <= span.since
+        return day, self.timing.freezes_at(int(day[:4]), int(day[5:7])) <= span.since, day[:7]
 
     def _span(self, at: int) -> _Span:
         """The span in which a moment lies: one and the same object for all moments of it."""

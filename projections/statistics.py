@@ -3,6 +3,7 @@
 What came after a month was frozen is never mixed into its figures: it stands beside them as an adjustment.
 """
 
+from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, ColumnElement, Connection, cast, false, func, select, true
 
 from projections.indicators import CLOSED_CASES, DIMENSIONS, INDICATORS, TENTHS
-from projections.posting import BY_DEPARTMENT, BY_STREET, INDICATOR_COUNTS
+from projections.posting import COARSE, INDICATOR_COUNTS
 from projections.tables import Counter
 
 Scope = Mapping[str, Any]
@@ -115,9 +116,9 @@ NOTHING = (0, 0, 0, 0)
 
 
 def _group(by: Sequence[str], kept: Sequence[str]) -> tuple[str, ...]:
-    """The group of a row that keeps its dimensions in the order of `by`, and then its day."""
+    """The group of a row that keeps its dimensions in the order of `by`, and then its day, or month."""
     *dimensions, last = kept
-    day, values = date.fromisoformat(last), iter(dimensions)
+    day, values = date.fromisoformat(last if len(last) > len("2026-03") else f"{last}-01"), iter(dimensions)
     return tuple(PERIODS[each](day) if each in PERIODS else next(values) for each in by)
 
 
@@ -203,28 +204,37 @@ def _query(
     scoped: tuple[tuple[str, Any], ...],
 ) -> Any:
     scope, asked = dict(scoped), dict(filters)
-    column = coarsest(by, asked, scope).table.c
+    table = coarsest(by, asked, scope, _by_month(since, through, by))
+    column = table.table.c
+    time, digits = (column.day, len("2026-03-02")) if "day" in table.columns else (column.month, len("2026-03"))
     kept = [column.indicator, column.adjustment, *(column[each] for each in by if each in DIMENSIONS)]
     if any(each in PERIODS for each in by):
-        kept.append(column.day)
+        kept.append(time)
     # PostgreSQL adds whole numbers up to a decimal, so that the sum is said to be whole.
     sums = (cast(func.sum(each), BigInteger).label(each.name) for each in (column.numerator, column.denominator))
     query = select(*kept, *sums)
     query = query.where(column.indicator.in_(names), _within(column, scope))
     if since is not None:
-        query = query.where(column.day >= since.isoformat())
+        query = query.where(time >= since.isoformat()[:digits])
     if through is not None:
-        query = query.where(column.day <= through.isoformat())
+        query = query.where(time <= through.isoformat()[:digits])
     for name, value in asked.items():
         query = query.where(column[name] == value)
     return query.group_by(*kept)
 
 
-def coarsest(by: Iterable[str], filters: Iterable[str], scope: Scope) -> Counter:
-    """The smallest table that can tell apart what is asked for."""
+def _by_month(since: date | None, through: date | None, by: Iterable[str]) -> bool:
+    """Whether whole months are asked for, and nothing shorter is told apart."""
+    begins = since is None or since.day == 1
+    ends = through is None or through.day == monthrange(through.year, through.month)[1]
+    return begins and ends and not {"day", "week"} & set(by)
+
+
+def coarsest(by: Iterable[str], filters: Iterable[str], scope: Scope, by_month: bool) -> Counter:  # noqa: FBT001
+    """The smallest table that can tell apart what is asked for; `by_month` says that months are fine enough."""
     scoped = [name for name, key in SCOPES.items() if scope.get(key) is not None]
-    needed = {*scoped, *filters, *(each for each in by if each in DIMENSIONS)}
-    return next((table for table in (BY_DEPARTMENT, BY_STREET) if needed <= set(table.columns)), INDICATOR_COUNTS)
+    needed = {*scoped, *filters, *(each for each in by if each in DIMENSIONS), *(() if by_month else ("day",))}
+    return next((table for table in COARSE if needed <= set(table.columns)), INDICATOR_COUNTS)
 
 
 def _within(column: Any, scope: Scope) -> ColumnElement[bool]:

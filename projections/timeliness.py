@@ -16,7 +16,7 @@ from domain.kernel import Fact
 from projections import inbox, topics
 from projections.counting import Counting
 from projections.events import Event
-from projections.posting import BY_DEPARTMENT, BY_STREET, INDICATOR_COUNTS, SUBJECTS
+from projections.posting import COARSE, INDICATOR_COUNTS, SUBJECTS
 from projections.rows import Rows
 from projections.timing import Timing
 from projections.view import View
@@ -108,9 +108,9 @@ def view(timing: Timing) -> View:
     """The view, reckoning by the given timing."""
     counting = Counting(timing)
     return View(
-        name="timeliness_2",
+        name="timeliness_3",
         question="How many were on time, of how many?",
-        tables=(SUBJECTS, INDICATOR_COUNTS, BY_DEPARTMENT, BY_STREET),
+        tables=(SUBJECTS, INDICATOR_COUNTS, *COARSE),
         handles={topics.topic(fact): MethodType(change, counting) for fact, change in HANDLES.items()},
         ignores=IGNORES,
         reads=(inbox.VIEW,),

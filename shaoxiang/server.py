@@ -20,6 +20,7 @@ from api.deps import Deps, Limits
 from scheduler.ticker import Ticker
 from shaoxiang.clock import SystemClock
 from shaoxiang.house import Premises
+from shaoxiang.protocol import BoundedProtocol
 from shaoxiang.settings import Settings
 
 SHUTDOWN_SECONDS = 5
@@ -110,6 +111,7 @@ def run(app: FastAPI, sock: socket.socket, ready: Callable[[], None]) -> None:
     """Answer until told to stop by SIGINT or SIGTERM; `ready` is called when it begins to."""
     config = uvicorn.Config(
         app,
+        http=BoundedProtocol,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,

@@ -1,13 +1,16 @@
 """Every command has one route, which parses, asks the desk once, and answers."""
 
+import json
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from fastapi import Depends
 
 from api.app import COMMAND_ROUTERS
-from api.commands import Row
+from api.commands import CommandRoute, Row
 from api.examples import EXAMPLES
+from api.routing import Router
 from desk.commands import COMMANDS, Target
 from desk.errors import Busy, CommandInFlight, CommandReused, DeskError, StaleVersion
 from domain.errors import AlreadyDone, Refusal, SamePerson, Unknown, WrongState
@@ -214,3 +217,44 @@ def test_nobody_acts_without_a_token() -> None:
         assert reply.headers["WWW-Authenticate"].startswith("Bearer")
     assert desk.calls == []
     assert GOOD["Authorization"] not in reply.text
+
+
+CANCEL = f"/api/v1/cases/{STREAM}/cancellation"
+REASON = b'{"reason": "reported twice"}'
+
+
+@pytest.mark.parametrize("said", ["application/json", "application/json; charset=utf-8", "application/geo+json"])
+def test_a_body_is_read_whatever_kind_of_json_it_says_it_is(said: str) -> None:
+    body = EXAMPLES["cancel_case"]
+    desk = FakeDesk()
+    reply = client_of(edge(desk)).post(CANCEL, content=json.dumps(body), headers=sending() | {"Content-Type": said})
+    assert (reply.status_code, len(desk.calls)) == (200, 1), reply.text
+
+
+@pytest.mark.parametrize("said", [None, "text/plain", "application/jsonp", "multipart/form-data"])
+def test_a_body_that_does_not_say_that_it_is_json_is_refused(said: str | None) -> None:
+    desk = FakeDesk()
+    headers = sending() | ({} if said is None else {"Content-Type": said})
+    reply = client_of(edge(desk)).post(CANCEL, content=REASON, headers=headers)
+    [field] = reply.json()["fields"]
+    assert (reply.status_code, field["field"], desk.calls) == (422, "body", [])
+    assert "application/json" in field["message"]
+
+
+def test_a_command_that_needs_arguments_needs_a_body() -> None:
+    reply = client_of(edge()).post(CANCEL, headers=sending())
+    assert (reply.status_code, [field["field"] for field in reply.json()["fields"]]) == (422, ["body"])
+
+
+def test_a_path_that_names_no_id_is_told_after_who_may_not_ask_and_which_header_is_missing() -> None:
+    path, client = "/api/v1/cases/nothing/cancellation", client_of(edge())
+    assert client.post(path, content=REASON).status_code == 401
+    assert client.post(path, content=REASON, headers=GOOD).json()["code"] == "IDEMPOTENCY_KEY_REQUIRED"
+    reply = client.post(path, content=REASON, headers=sending() | {"Content-Type": "application/json"})
+    assert (reply.status_code, [field["field"] for field in reply.json()["fields"]]) == (422, ["path.id"])
+
+
+def test_further_dependencies_would_be_asked_for_nothing_and_are_refused() -> None:
+    router = Router(dependencies=[Depends(lambda: None)], route_class=CommandRoute)
+    with pytest.raises(AssertionError, match="without further dependencies"):
+        router.add_api_route("/cases/{id}/cancellation", lambda: None, name="cancel_case", methods=["POST"])

@@ -31,6 +31,11 @@ def test_a_method_that_is_not_there_says_which_are() -> None:
     assert reply.headers["Allow"] == "POST"
 
 
+def test_a_slash_too_many_leads_to_the_path_without_it() -> None:
+    reply = client_of(edge(), follow_redirects=False).get("/api/v1/me/", headers=GOOD)
+    assert (reply.status_code, reply.headers["Location"]) == (307, "http://testserver/api/v1/me")
+
+
 def test_a_failure_inside_is_logged_and_says_nothing_about_the_inside() -> None:
     def fail(_: object) -> None:
         raise RuntimeError("the secret of the house")

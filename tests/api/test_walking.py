@@ -2,16 +2,18 @@
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, true
+from sqlalchemy import event, insert, select, true
+from sqlalchemy.exc import StatementError
 
 from api import keeping, listing, scopes, walking
 from api.listing import page
 from api.routes.lists import LISTS
+from api.scopes import by_name, in_scope
 from api.searching import search
 from api.walking import Question, legs
 from domain.registry.organisations import City
@@ -118,6 +120,7 @@ FILTERS: tuple[dict[str, Any], ...] = (
     {}, {"state": "closed"}, {"state": "filed"}, {"report_state": "rejected"}, {"item": "CG-001"},
     {"street": STREETS[0]}, {"lead": DEPARTMENTS[0]}, {"suspended": True}, {"drill": False}, {"drill": True},
     {"street": STREETS[1], "state": "cancelled", "urgency": "urgent"}, {"state": "closed", "report_state": "rejected"},
+    {"urgency": "urgent"}, {"item": "CG-001", "urgency": "urgent"}, {"item": "CG-001", "urgency": "general"},
     {"item": "CG-002", "lead": DEPARTMENTS[1], "state": "whistled"}, {"number": "昌邑260601-000"},
 )  # fmt: skip
 
@@ -178,6 +181,41 @@ def test_a_statement_is_put_together_once_and_asked_with_the_values_of_each_who_
     before = keeping.how_many()
     all_ask(range(1, 20, 5))
     assert 0 < before == keeping.how_many()
+
+
+def test_readers_of_every_kind_get_their_own_from_statements_that_others_had_made(store: ViewStore) -> None:
+    """Twice, so that the second time every statement is there already, made for somebody else."""
+    keeping.forget()
+    led = {row["case_id"] for row in RESPONSES if row["department"] == DEPARTMENTS[0]}
+    with store.writing() as db:
+        db.execute(insert(CONCERNS.table), [{"who": DEPARTMENTS[0], "case_id": case} for case in sorted(led)])
+    readers: list[tuple[dict[str, Any], Callable[[dict[str, Any]], bool]]] = [
+        ({"all": True}, lambda _: True),
+        ({"street_prefix": "2202"}, lambda _: True),
+        *(
+            ({"street_prefix": code}, lambda row, code=code: row["jurisdiction"].startswith(code))  # type: ignore[misc]
+            for code in ("220202", "220204")
+        ),
+        *(
+            ({"street_prefix": code}, lambda row, code=code: row["jurisdiction"] in {code, code[:6], code[:4]})  # type: ignore[misc]
+            for code in STREETS
+        ),
+        ({"person": "rider"}, lambda row: row in MATTERS[::7]),
+        ({"person": "nobody"}, lambda _: False),
+        ({"department": DEPARTMENTS[0]}, lambda row: row["id"] in led),
+        ({"street_prefix": None}, lambda _: False),
+    ]
+    filters: list[dict[str, Any]] = [{}, {"drill": True}, {"drill": False}, {"state": "filed", "urgency": "urgent"}]
+    for _ in range(2):
+        for (scope, sees), asked in itertools.product(readers, filters):
+            found, _ = pages(store, BOARD_LIST, scope=scope, filters=asked, sort="-reported_at", limit=40)
+            assert found == expected([row for row in MATTERS if sees(row)], "-reported_at", {}, asked), (scope, asked)
+
+
+def test_a_statement_is_not_asked_without_a_value(store: ViewStore) -> None:
+    condition = in_scope(BOARD, {"street_prefix": STREETS[0]}, bind=by_name)
+    with store.reading() as db, pytest.raises(StatementError, match="prefix"):
+        db.execute(select(BOARD.table.c.id).where(condition), {"larger_4": "2202", "larger_6": "220202"})
 
 
 def test_a_page_for_which_too_few_match_is_short_and_names_where_to_go_on(

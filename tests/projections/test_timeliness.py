@@ -14,7 +14,13 @@ from domain.dispatch.facts import response as responses
 from domain.kernel import Fact
 from domain.policy.deadlines import Stage
 from projections import statistics
-from projections.posting import BY_DEPARTMENT, BY_STREET, INDICATOR_COUNTS
+from projections.posting import (
+    BY_DEPARTMENT,
+    BY_DEPARTMENT_MONTH,
+    BY_STREET,
+    BY_STREET_MONTH,
+    INDICATOR_COUNTS,
+)
 from projections.projector import Projector
 from projections.statistics import Figure, Rank, indicators, ranking
 from tests.projections.kit import folded, rows_of
@@ -317,18 +323,40 @@ def test_asking_for_what_does_not_exist_is_refused(asked: dict[str, Any]) -> Non
         figures(folded([]), **asked)
 
 
+@pytest.mark.parametrize(
+    ("since", "through", "whole"),
+    [
+        (None, None, True),
+        (None, date(2024, 2, 29), True),
+        (None, date(2024, 2, 28), False),
+        (date(2026, 11, 1), None, True),
+        (date(2026, 11, 1), date(2026, 12, 31), True),
+        (date(2026, 11, 2), date(2026, 12, 31), False),
+        (None, date.max, True),
+    ],
+)
+def test_months_are_whole_from_a_first_to_a_last_day(since: date | None, through: date | None, whole: bool) -> None:  # noqa: FBT001
+    assert statistics._by_month(since, through, ("month", "department")) is whole
+    assert not statistics._by_month(since, through, ("week",))
+
+
 class TestCoarseTables:
     """The same figures from each table that can tell them."""
 
     @pytest.mark.parametrize(
         ("asked", "table"),
         [
-            ({}, BY_DEPARTMENT),
+            ({}, BY_DEPARTMENT_MONTH),
+            ({"by": ("department", "quarter")}, BY_DEPARTMENT_MONTH),
             ({"by": ("department", "day")}, BY_DEPARTMENT),
-            ({"by": ("month", "street")}, BY_STREET),
-            ({"filters": {"department": A}}, BY_DEPARTMENT),
-            ({"scope": {"department": B}}, BY_DEPARTMENT),
-            ({"scope": {"street_prefix": "220204"}, "by": ("street",)}, BY_STREET),
+            ({"by": ("week",)}, BY_DEPARTMENT),
+            ({"by": ("month", "street")}, BY_STREET_MONTH),
+            ({"by": ("street",), "since": date(2026, 3, 1), "through": date(2026, 3, 31)}, BY_STREET_MONTH),
+            ({"by": ("street",), "since": date(2026, 3, 1), "through": date(2026, 3, 30)}, BY_STREET),
+            ({"since": date(2026, 3, 2)}, BY_DEPARTMENT),
+            ({"filters": {"department": A}}, BY_DEPARTMENT_MONTH),
+            ({"scope": {"department": B}}, BY_DEPARTMENT_MONTH),
+            ({"scope": {"street_prefix": "220204"}, "by": ("street", "day")}, BY_STREET),
             ({"scope": {"street_prefix": "220204"}, "by": ("department",)}, INDICATOR_COUNTS),
             ({"by": ("item",)}, INDICATOR_COUNTS),
         ],
@@ -337,10 +365,19 @@ class TestCoarseTables:
         self, asked: dict[str, Any], table: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         projector = folded(interleaved(3000, open_cases=40))
-        chosen = statistics.coarsest(asked.get("by", ()), asked.get("filters", {}), asked.get("scope", {"all": True}))
-        assert chosen is table
+        chosen, choose = [], statistics.coarsest
+
+        def noted(*asked: Any) -> Any:
+            chosen.append(choose(*asked))
+            return chosen[-1]
+
+        monkeypatch.setattr(statistics, "coarsest", noted)
         with projector.store.reading() as db:
+            statistics._query.cache_clear()
             coarse = indicators(db, **asked)
             monkeypatch.setattr(statistics, "coarsest", lambda *_: INDICATOR_COUNTS)
+            statistics._query.cache_clear()
             assert coarse == indicators(db, **asked)
+        statistics._query.cache_clear()
+        assert chosen == [table]
         assert any(figure.denominator for figure in coarse)

@@ -15,7 +15,7 @@ from domain.dispatch.facts import case as cases
 from domain.dispatch.facts import evaluation as evaluations
 from domain.dispatch.facts import response as responses
 from domain.kernel import Fact
-from projections.posting import INDICATOR_COUNTS
+from projections.posting import COARSE, INDICATOR_COUNTS
 from store.recorder import RawEvent
 from tests.projections.kit import VIEWS
 from tests.projections.shelf import Key, Shelf, live, rebuilt
@@ -95,12 +95,12 @@ def test_the_cases_around_a_freeze_do_count_on_both_sides_of_it() -> None:
 def test_the_coarse_figures_are_sums_of_the_fine_ones() -> None:
     tables = rebuilt(around_a_freeze([0, 100, 150], [1, 2, 3]), VIEWS).everything()
     fine = tables[INDICATOR_COUNTS.name]
-    for coarse, column in (("timeliness_2_departments", 2), ("timeliness_2_streets", 3)):
-        keys = {(row[0], row[1], row[column], row[8]) for row in fine}
-        sums = {
-            key: tuple(
-                sum(row[amount] for row in fine if (row[0], row[1], row[column], row[8]) == key) for amount in (9, 10)
-            )
-            for key in keys
-        }
-        assert {row[:4]: row[4:] for row in tables[coarse]} == {key: sums[key] for key in keys if any(sums[key])}
+    for coarse in COARSE:
+        places = [INDICATOR_COUNTS.key.index(name) for name in coarse.key]
+        sums: dict[tuple[object, ...], list[int]] = {}
+        for row in fine:
+            there = sums.setdefault(tuple(row[place] for place in places), [0, 0])
+            there[0] += row[-2]
+            there[1] += row[-1]
+        found = {row[: len(places)]: [*row[len(places) :]] for row in tables[coarse.name]}
+        assert found == {key: amounts for key, amounts in sums.items() if any(amounts)}, coarse
