@@ -65,7 +65,7 @@ class Question(NamedTuple):
     `holds` makes the whole condition from columns. `fixed` are columns of which only these values are wanted; `asked`
     are the filters, by which an index knows whether it holds all that matches. `within` is a range of the column
     `timed`. `values` are what stands in the conditions by name: questions of one `shape` differ in these, and in the
-    values that are fixed, alone, and statements for what has no shape are not kept. `small` says that few rows can match
+    values that are fixed, alone; statements for what has no shape are not kept. `small` says that few rows can match
     at all; None, that nobody has counted. `narrow` is the index by which they were found few.
     """
 
