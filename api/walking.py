@@ -115,8 +115,7 @@ def walk(db: Connection, question: Question, leg: Leg, place: Place | None, need
     if index is None or index.whole:
         rows = _rows(db, ready((*form, "whole"), lambda: _whole(question, leg, begins=place is None)), values)
         return Walked(rows, _place(question.table, leg, rows[-1]) if len(rows) == need else None)
-    form = (*form, index, step)
-    matching, ends = ready(form, lambda: _in_steps(question, leg, index, step, begins=place is None))
+    matching, ends = ready((*form, index, step), lambda: _in_steps(question, leg, index, step, begins=place is None))
     rows = _rows(db, matching, values)
     if len(rows) == need:
         return Walked(rows, _place(question.table, leg, rows[-1]))
