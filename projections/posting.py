@@ -24,42 +24,25 @@ SUBJECTS = Entity(
     documents=("document",),
 )
 
-BY_DEPARTMENT_MONTH = Counter(
-    "timeliness_3_departments_by_month",
-    Column("indicator", Text, primary_key=True),
-    Column("month", String(7), primary_key=True),
-    Column("department", Text, primary_key=True),
-    Column("adjustment", Boolean, primary_key=True),
-    Column("numerator", BigInteger),
-    Column("denominator", BigInteger),
-)
-BY_STREET_MONTH = Counter(
-    "timeliness_3_streets_by_month",
-    Column("indicator", Text, primary_key=True),
-    Column("month", String(7), primary_key=True),
-    Column("street", Text, primary_key=True),
-    Column("adjustment", Boolean, primary_key=True),
-    Column("numerator", BigInteger),
-    Column("denominator", BigInteger),
-)
-BY_DEPARTMENT = Counter(
-    "timeliness_3_departments",
-    Column("indicator", Text, primary_key=True),
-    Column("day", String(10), primary_key=True),
-    Column("department", Text, primary_key=True),
-    Column("adjustment", Boolean, primary_key=True),
-    Column("numerator", BigInteger),
-    Column("denominator", BigInteger),
-)
-BY_STREET = Counter(
-    "timeliness_3_streets",
-    Column("indicator", Text, primary_key=True),
-    Column("day", String(10), primary_key=True),
-    Column("street", Text, primary_key=True),
-    Column("adjustment", Boolean, primary_key=True),
-    Column("numerator", BigInteger),
-    Column("denominator", BigInteger),
-)
+
+def _coarse(name: str, time: str, place: str) -> Counter:
+    """The figures by a day or month, and a department or street."""
+    return Counter(
+        name,
+        Column("indicator", Text, primary_key=True),
+        Column(time, TIMES[time], primary_key=True),
+        Column(place, Text, primary_key=True),
+        Column("adjustment", Boolean, primary_key=True),
+        Column("numerator", BigInteger),
+        Column("denominator", BigInteger),
+    )
+
+
+TIMES = {"day": String(10), "month": String(7)}
+BY_DEPARTMENT_MONTH = _coarse("timeliness_3_departments_by_month", "month", "department")
+BY_STREET_MONTH = _coarse("timeliness_3_streets_by_month", "month", "street")
+BY_DEPARTMENT = _coarse("timeliness_3_departments", "day", "department")
+BY_STREET = _coarse("timeliness_3_streets", "day", "street")
 COARSE = (BY_DEPARTMENT_MONTH, BY_STREET_MONTH, BY_DEPARTMENT, BY_STREET)
 """The figures in coarse, the coarsest first: a busy month of a city at the finest grain, and even by day, is too much
 to be summed for a dashboard.
@@ -68,7 +51,7 @@ to be summed for a dashboard.
 INDICATOR_COUNTS = Counter(
     "timeliness_3",
     Column("indicator", Text, primary_key=True),
-    Column("day", String(10), primary_key=True),
+    Column("day", TIMES["day"], primary_key=True),
     Column("department", Text, primary_key=True),
     Column("street", Text, primary_key=True),
     Column("community", Text, primary_key=True),
@@ -76,7 +59,7 @@ INDICATOR_COUNTS = Counter(
     Column("item", Text, primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("adjustment", Boolean, primary_key=True),
-    Column("month", String(7), primary_key=True),
+    Column("month", TIMES["month"], primary_key=True),
     Column("numerator", BigInteger),
     Column("denominator", BigInteger),
     coarser=COARSE,
