@@ -15,6 +15,7 @@ BENCHES = {
     "rebuild-load": "bench.rebuild_load",
     "timers": "bench.timers",
     "reads": "bench.reads",
+    "requests": "bench.requests",
 }
 """Each module has `run(store)`, which answers rows, at once or as they come. A row is a dict with a name and figures
 that JSON can hold.

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import UUID
 
 from store.migrations import Schema, must_exist, require
 from store.sqlite import full_disk_told
@@ -50,8 +51,11 @@ class Database(Protocol):
         yield  # type: ignore[misc]
 
     @contextmanager
-    def writing(self) -> Iterator[Statements]:
-        """One writing unit: on disk when it ends, undone when it raises; one at a time in all processes."""
+    def writing(self, about: UUID | None = None) -> Iterator[Statements]:  # noqa: ARG002
+        """One writing unit: on disk when it ends, undone when it raises; one at a time in all processes.
+
+        One that is about a single thing need not wait for those about others, where the database can tell them apart.
+        """
         yield  # type: ignore[misc]
 
     def forget(self) -> None:
@@ -93,7 +97,7 @@ class SqliteDatabase:
             yield self._connection
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, about: UUID | None = None) -> Iterator[sqlite3.Connection]:  # noqa: ARG002 - one file, one writer
         """One writing unit: on disk when it ends, undone when it raises."""
         with self._lock, full_disk_told():
             self._connection.execute("BEGIN IMMEDIATE")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
+from uuid import UUID
 
 from store.connecting import Connection, Pool
 from store.database import Cursor, Statements
@@ -12,8 +13,11 @@ from store.postgres_schema import require
 IDLE_SECONDS = 5
 """After how long the server ends a writing unit whose process hangs, for all others wait for it."""
 
-_LOCK_SPACE = 7_202_212
-"""The advisory locks of the schemas' writers, told apart by a hash of the schema's name."""
+_LOCK_SPACE, _ABOUT_SPACE = 7_202_212, 7_202_213
+"""The advisory locks of a schema's writers, told apart by hashes of its name, and of what they write about."""
+
+_ALONE = "SELECT pg_advisory_xact_lock(%s, hashtext(%s))"
+_ALONE_ABOUT = "SELECT pg_advisory_xact_lock_shared(%s, hashtext(%s)), pg_advisory_xact_lock(%s, hashtext(%s))"
 
 
 class PostgresDatabase:
@@ -38,11 +42,17 @@ class PostgresDatabase:
         yield _Reading(self._pool)
 
     @contextmanager
-    def writing(self) -> Iterator[Statements]:
-        """One writing unit, one at a time in all processes, so that what it read still holds when it writes."""
+    def writing(self, about: UUID | None = None) -> Iterator[Statements]:
+        """One writing unit, one at a time in all processes, so that what it read still holds when it writes.
+
+        Those about single things wait for those about the same thing, and for those about everything.
+        """
         self._pool.run(_alive)
         with self._pool.connection() as connection, connection.transaction():
-            connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_LOCK_SPACE, self._schema))
+            if about is None:
+                connection.execute(_ALONE, (_LOCK_SPACE, self._schema))
+            else:
+                connection.execute(_ALONE_ABOUT, (_LOCK_SPACE, self._schema, _ABOUT_SPACE, f"{self._schema} {about}"))
             yield _Writing(connection)
 
     def forget(self) -> None:

@@ -89,7 +89,7 @@ class Vault:
         Raises Invalid for a blank or too long name or number, WrongState for a person who was erased.
         """
         _check_lengths(name, phone)
-        with self._database.writing() as connection:
+        with self._database.writing(person_id) as connection:
             row = _key_row(connection, person_id)
             if row is None:
                 key = secrets.token_bytes(_KEY_BYTES)
@@ -100,7 +100,7 @@ class Vault:
                 raise WrongState(msg, person=str(person_id))
             else:
                 key = self._unwrap(person_id, row[0])
-            connection.execute("DELETE FROM person WHERE person_id = ?", (person_id.bytes,))
+                connection.execute("DELETE FROM person WHERE person_id = ?", (person_id.bytes,))
             fields = {"name": name} if phone is None else {"name": name, "phone": phone}
             for field, value in fields.items():
                 sealed = _seal(AESGCM(key), value.encode(), _about(person_id, field))
@@ -130,7 +130,7 @@ class Vault:
         Copies of the vault that were made before still hold the key, so they have to be destroyed too; on PostgreSQL
         that includes its write-ahead log and archive.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(person_id) as connection:
             if _key_row(connection, person_id) is None:
                 raise _unknown(person_id)
             destroy(connection, person_id)

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -12,7 +13,7 @@ from domain.errors import Invalid, Unknown, WrongState
 from store.database import Place
 from store.errors import NotMigrated, StoreMissing, WrongKey
 from store.migrations import VAULT, migrate
-from store.vault import ERASED, Identity, Masked, Vault, master_key
+from store.vault import ERASED, Identity, Masked, Vault, destroy, master_key
 
 KEY = bytes(range(32))
 CALLER = UUID(int=5)
@@ -107,6 +108,28 @@ def test_erasing_one_person_leaves_the_others(vault: Vault) -> None:
     vault.register(other, "来电人二")
     vault.erase(CALLER)
     assert vault.reveal(other).name == "来电人二"
+
+
+def test_only_those_who_write_about_the_same_person_wait_for_each_other(url: str) -> None:
+    """On a database of many processes, where reports of many people come in at once."""
+    other = uuid4()
+    with closing(Vault(url, KEY)) as here, closing(Vault(url, KEY)) as there, ThreadPoolExecutor(2) as pool:
+        here.register(CALLER, "来电人一")
+        with here._database.writing(CALLER):
+            there.register(other, "来电人二")
+            same = pool.submit(there.register, CALLER, "来电人三")
+            whole = pool.submit(_destroy_all, there, (CALLER, other))
+            done, waiting = wait([same, whole], timeout=0.5)
+            assert (done, waiting) == (set(), {same, whole})
+        wait([same, whole])
+        assert there.masked(other).erased
+
+
+def _destroy_all(vault: Vault, persons: tuple[UUID, ...]) -> None:
+    """As erasures are carried out again in an older copy: about everybody at once."""
+    with vault._database.writing() as connection:
+        for person in persons:
+            destroy(connection, person)
 
 
 @pytest.mark.parametrize("ask", ["masked", "reveal", "erase"])
