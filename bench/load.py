@@ -51,7 +51,7 @@ READS: Mapping[str, str] = {
     "case file": "/cases/{case}",
     "board": "/cases?sort=-filed_at&limit=50",
     "inbox": "/inbox?state=signed&sort=next_due&limit=50",
-    "dashboard": "/timeliness",
+    "figures": "/timeliness",
 }
 """What is read beside the commands, each as often as the others."""
 

@@ -34,7 +34,6 @@ class Asking:
 
     async def ask(self, kind: str, number: int) -> float:
         """Ask once; answers how long it took, in seconds. Raises RuntimeError where it is not served."""
-        begun = time.perf_counter()
         if kind == COMMAND:
             ask = self._courses.next()
             begun = time.perf_counter()
@@ -45,6 +44,7 @@ class Asking:
             recent = self._courses.recent
             headers = {"Authorization": f"Bearer {self._courses.reader()}"}
             path = READS.get(kind, kind).format(case=recent[number % len(recent)])
+            begun = time.perf_counter()
             reply = await (self._root if kind == HEALTH else self._client).ask("GET", path, headers)
             took = time.perf_counter() - begun
         if reply.status not in {200, 201}:

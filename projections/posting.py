@@ -39,6 +39,8 @@ def _coarse(name: str, time: str, place: str) -> Counter:
 
 
 TIMES = {"day": String(10), "month": String(7)}
+"""How a day and a month are written: YYYY-MM-DD and YYYY-MM."""
+
 BY_DEPARTMENT_MONTH = _coarse("timeliness_3_departments_by_month", "month", "department")
 BY_STREET_MONTH = _coarse("timeliness_3_streets_by_month", "month", "street")
 BY_DEPARTMENT = _coarse("timeliness_3_departments", "day", "department")

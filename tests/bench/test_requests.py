@@ -5,5 +5,5 @@ from bench import requests
 
 def test_each_kind_of_request_is_asked_and_told() -> None:
     rows = requests.run("sqlite", rounds=2, asked=5)
-    assert [row["name"] for row in rows] == ["command", "/health", "case file", "board", "inbox", "dashboard"]
+    assert [row["name"] for row in rows] == ["command", "/health", "case file", "board", "inbox", "figures"]
     assert all(row["p50_ms"] for row in rows)
