@@ -30,7 +30,7 @@ from api.routes import (
     whistles,
 )  # fmt: skip
 from api.routes.photos import router_of_photos
-from api.routing import PREFIX
+from api.routing import PREFIX, Index
 
 __all__ = ["create_app", "create_watch"]
 
@@ -58,13 +58,13 @@ def create_app(deps: Deps) -> FastAPI:
     app.state.allowance = Allowance()
     app.state.streams = Counter[str]()
     limit = deps.limits.body_at_most
-    # Routes are tried one after another, so what is asked for most comes first.
     for module in (files, lists, dashboard, house, officers, timeliness, events):
         app.include_router(module.router, prefix=PREFIX)
     for module in COMMAND_ROUTERS:
         app.include_router(module.router, prefix=PREFIX, max_body_size=limit)
     app.include_router(router_of_photos(deps.limits.photo_at_most), prefix=PREFIX)
     app.include_router(health.router)
+    app.router.routes.insert(0, Index(app.routes))
     problems.install(app)
     install_outages(app)
     position = deps.known_position or deps.log.position

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, NamedTuple, cast
 from uuid import UUID, uuid5
 
-from fastapi import Body, Path, Request, Response
+from fastapi import APIRouter, Body, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.models import Example
@@ -25,7 +25,7 @@ from api.examples import EXAMPLES
 from api.identity import Caller, Identity, Parts, bearer, caller
 from api.outages import patiently
 from api.problems import ApiProblem, declared
-from api.routing import PREFIX, Router
+from api.routing import PREFIX
 from desk.arguments import Arguments, Nothing
 from desk.commands import COMMANDS, Target
 from desk.desk import Done
@@ -96,9 +96,9 @@ PLACES = {"report": "reports", "case": "cases", "whistle": "whistles", "response
 """What can be created → the collection it is found in."""
 
 
-def router_of(tag: str, rows: Sequence[Row]) -> Router:
+def router_of(tag: str, rows: Sequence[Row]) -> APIRouter:
     """The router of one visible table of rows."""
-    router = Router(tags=[tag], route_class=CommandRoute)
+    router = APIRouter(tags=[tag], route_class=CommandRoute)
     for row in rows:
         router.add_api_route(
             row.path,

@@ -1,35 +1,64 @@
-"""How a request finds its route: routers are tried one after another, so those that cannot know it are passed over."""
+"""How a request finds its route: by the shape of its path, instead of trying one route after another."""
 
-from functools import cached_property
+from collections import defaultdict
+from collections.abc import Iterable
 
-from fastapi import APIRouter
-from starlette.routing import Match, Route
-from starlette.types import Scope
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from starlette.routing import BaseRoute, Match
+from starlette.types import Receive, Scope, Send
 
-__all__ = ["PREFIX", "Router"]
+__all__ = ["PREFIX", "Index"]
 
 PREFIX = "/api/v1"
+FOUND = "shaoxiang.route"
+"""Where a request carries what the index found for it."""
 
 
-class Router(APIRouter):
-    """A router under `PREFIX` that is passed over where none of its paths begins like the one that is asked for.
+class Index(BaseRoute):
+    """Finds a route by method, number of segments and last segment; the first of an application's routes.
 
-    The framework tries each route's pattern, in Python, and does so twice for a router that has the route.
+    The framework tries each route's pattern, in Python, and does so twice for a router that has the route: a quarter of
+    what a command cost beside its own work. Whatever the index does not know is left to it: it says 404 or 405.
     """
 
+    def __init__(self, routes: Iterable[BaseRoute]) -> None:
+        """`routes` in the order in which they are tried; those that an included router brings are among them."""
+        known = [
+            (method, *_shape(route.path or ""), route)
+            for route in iter_route_contexts(list(routes))
+            if isinstance(route.original_route, APIRoute)
+            for method in route.methods or ()
+        ]
+        self._routes = defaultdict[tuple[str, int, str | None], list[RouteContext]](list)
+        for key in {(method, length, last) for method, length, last, _ in known}:
+            for method, length, last, route in known:
+                # A last segment that may be anything may be this one, too.
+                if (method, length) == key[:2] and last in {key[2], None}:
+                    self._routes[key].append(route)
+
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether one of the routes is asked for."""
-        path = scope["path"].removeprefix(scope.get("root_path", "")).removeprefix(PREFIX)
-        if self._begins and _beginning(path) not in self._begins:
+        """The route that is asked for, with the path's parameters."""
+        if scope["type"] != "http":
             return Match.NONE, {}
-        return super().matches(scope)
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        method, (length, last) = scope["method"], _shape(path)
+        by_last = self._routes.get((method, length, last))
+        for route in self._routes.get((method, length, None), ()) if by_last is None else by_last:
+            if (found := route.path_regex.match(path)) is not None:
+                parameters = {
+                    name: route.param_convertors[name].convert(text) for name, text in found.groupdict().items()
+                }
+                return Match.FULL, {
+                    "endpoint": route.endpoint, "path_params": parameters, "route": route.original_route, FOUND: route,
+                }  # fmt: skip
+        return Match.NONE, {}
 
-    @cached_property
-    def _begins(self) -> frozenset[str]:
-        """What the paths begin with; nothing where one of them may begin with anything."""
-        found = frozenset(_beginning(route.path) for route in self.routes if isinstance(route, Route))
-        return frozenset() if any(each.startswith("{") for each in found) else found
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer by the route that was found."""
+        await scope[FOUND].app(scope, receive, send)
 
 
-def _beginning(path: str) -> str:
-    return path.removeprefix("/").partition("/")[0]
+def _shape(path: str) -> tuple[int, str | None]:
+    """How many segments a path or a pattern has, and its last one; None where a pattern takes any."""
+    last = path.rpartition("/")[2]
+    return path.count("/"), None if last.startswith("{") else last

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from fastapi import Depends, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
@@ -16,7 +16,6 @@ from api.identity import Parts
 from api.problems import declared
 from api.reading import Reader, known_parameters, written
 from api.routes.timeliness import Place
-from api.routing import Router
 from api.scopes import STREET_DIGITS, in_scope
 from api.sight import must_see_cases, must_see_outcomes, statistical
 from projections import overview
@@ -28,7 +27,7 @@ from projections.times import micros
 
 __all__ = ["router"]
 
-router = Router(tags=["views"], dependencies=[Depends(known_parameters)])
+router = APIRouter(tags=["views"], dependencies=[Depends(known_parameters)])
 
 RATES = (
     "filing_on_time_rate", "signature_on_time_rate", "arrival_on_time_rate", "disposal_on_time_rate",

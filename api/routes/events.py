@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, NamedTuple
 from uuid import UUID
 
-from fastapi import Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
@@ -21,13 +21,12 @@ from api.identity import Caller, Identity, Parts
 from api.outages import outage_of
 from api.problems import ApiProblem, declared
 from api.reading import POSITION_MOST, known_parameters
-from api.routing import Router
 from api.sight import seen, sight_of
 from domain.kernel import case_of
 
 __all__ = ["Changed", "Reset", "changes", "router"]
 
-router = Router(tags=["events"], dependencies=[Depends(known_parameters)])
+router = APIRouter(tags=["events"], dependencies=[Depends(known_parameters)])
 
 BATCH_EVENTS = 500
 _ID = re.compile(r"(?:([0-9]{1,19})-)?([0-9]{1,19})")

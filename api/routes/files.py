@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
@@ -13,7 +13,6 @@ from api.identity import Parts
 from api.listing import shown
 from api.problems import declared
 from api.reading import Instant, Reader, known_parameters, one_of, written
-from api.routing import Router
 from api.sight import must_see, seen_in
 from desk.permissions import Sight
 from domain.errors import NotPermitted, Unknown
@@ -26,7 +25,7 @@ from projections.times import micros, moment
 
 __all__ = ["router"]
 
-router = Router(tags=["views"], dependencies=[Depends(known_parameters)])
+router = APIRouter(tags=["views"], dependencies=[Depends(known_parameters)])
 
 Collection: Any = one_of(("reports", "cases", "whistles", "responses", "evaluations", "interviews"))
 

@@ -3,20 +3,19 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from fastapi import Depends
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
 from api.identity import Caller, Parts
 from api.problems import declared
 from api.reading import known_parameters
-from api.routing import Router
 from domain.policy.calendar import CalendarAlert
 from domain.policy.deadlines import Urgency, WhistleKind
 from domain.registry.organisations import Organisation, OrganisationKind
 
 __all__ = ["router"]
 
-router = Router(tags=["house"], dependencies=[Depends(known_parameters)])
+router = APIRouter(tags=["house"], dependencies=[Depends(known_parameters)])
 
 
 class Me(BaseModel):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, create_model
 from sqlalchemy import Boolean
 
@@ -16,7 +16,6 @@ from api.identity import Parts
 from api.listing import Listing, model_of, page
 from api.problems import declared
 from api.reading import Instant, Reader, by_code, known_parameters, one_of, written
-from api.routing import Router
 from api.searching import search
 from api.sight import must_see_cases, must_see_outcomes
 from desk.actors import Actor, Role
@@ -158,7 +157,7 @@ def _model(row: Row) -> type[BaseModel]:
     return create_model(f"{row.name.capitalize()}Page", items=(list[item], ...), next=(str | None, None))
 
 
-router = Router(tags=["views"], dependencies=[Depends(known_parameters)])
+router = APIRouter(tags=["views"], dependencies=[Depends(known_parameters)])
 for _row in LISTS:
     _page = _model(_row)
     router.add_api_route(

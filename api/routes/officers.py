@@ -3,21 +3,20 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel
 
 from api.deps import Deps
 from api.identity import Caller, Parts
 from api.problems import declared
 from api.reading import known_parameters
-from api.routing import Router
 from desk.actors import Actor, Role
 from domain.errors import NotPermitted, Unknown
 from domain.registry.people import Certificate, Person, Posting
 
 __all__ = ["router"]
 
-router = Router(tags=["people"], dependencies=[Depends(known_parameters)])
+router = APIRouter(tags=["people"], dependencies=[Depends(known_parameters)])
 
 REGISTRARS = frozenset({Role.ADMIN, Role.ORGANISATION_DEPT, Role.SUPERVISION, Role.AUDITOR})
 """Roles that read the whole register."""

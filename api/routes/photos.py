@@ -3,14 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Body, Depends, Path, Request, Response
+from fastapi import APIRouter, Body, Depends, Path, Request, Response
 from pydantic import BaseModel
 
 from api.deps import Deps
 from api.identity import Caller, Parts
 from api.problems import declared
 from api.reading import known_parameters
-from api.routing import Router
 from api.sight import must_see
 from domain.errors import NotPermitted, Unknown
 
@@ -32,9 +31,9 @@ class Uploaded(BaseModel):
     hash: str
 
 
-def router_of_photos(photo_at_most: int) -> Router:
+def router_of_photos(photo_at_most: int) -> APIRouter:
     """The router; an upload may be as large as `photo_at_most` bytes."""
-    router = Router(tags=["photos"])
+    router = APIRouter(tags=["photos"])
     router.add_api_route(
         "/photos",
         upload,

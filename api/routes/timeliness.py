@@ -2,20 +2,19 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from api.identity import Parts
 from api.problems import declared
 from api.reading import Day, Reader, by_code, known_parameters, one_of
-from api.routing import Router
 from api.sight import must_see_outcomes, statistical
 from projections.indicators import DIMENSIONS, INDICATORS
 from projections.statistics import GROUPINGS, indicators, ranking
 
 __all__ = ["router"]
 
-router = Router(tags=["views"], dependencies=[Depends(known_parameters)])
+router = APIRouter(tags=["views"], dependencies=[Depends(known_parameters)])
 
 Grouping: Any = one_of(GROUPINGS)
 Dimension: Any = one_of(DIMENSIONS)

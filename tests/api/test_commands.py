@@ -5,12 +5,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from fastapi import Depends
+from fastapi import APIRouter, Depends
 
 from api.app import COMMAND_ROUTERS
 from api.commands import CommandRoute, Row
 from api.examples import EXAMPLES
-from api.routing import Router
 from desk.commands import COMMANDS, Target
 from desk.errors import Busy, CommandInFlight, CommandReused, DeskError, StaleVersion
 from domain.errors import AlreadyDone, Refusal, SamePerson, Unknown, WrongState
@@ -255,6 +254,6 @@ def test_a_path_that_names_no_id_is_told_after_who_may_not_ask_and_which_header_
 
 
 def test_further_dependencies_would_be_asked_for_nothing_and_are_refused() -> None:
-    router = Router(dependencies=[Depends(lambda: None)], route_class=CommandRoute)
+    router = APIRouter(dependencies=[Depends(lambda: None)], route_class=CommandRoute)
     with pytest.raises(AssertionError, match="without further dependencies"):
         router.add_api_route("/cases/{id}/cancellation", lambda: None, name="cancel_case", methods=["POST"])
