@@ -7,14 +7,14 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from api.deps import Deps
 from api.identity import Parts
 from api.problems import declared
-from api.reading import Reader, known_parameters, written
+from api.reading import Reader, ReadRoute
 from api.routes.timeliness import Place
 from api.scopes import STREET_DIGITS, in_scope
 from api.sight import must_see_cases, must_see_outcomes, statistical
@@ -27,7 +27,7 @@ from projections.times import micros
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["views"], dependencies=[Depends(known_parameters)])
+router = APIRouter(tags=["views"], route_class=ReadRoute)
 
 RATES = (
     "filing_on_time_rate", "signature_on_time_rate", "arrival_on_time_rate", "disposal_on_time_rate",
@@ -110,10 +110,9 @@ EXAMPLE = {
     "/dashboard",
     operation_id="dashboard",
     summary="What matters now",
-    response_model=Dashboard,
     responses={200: {"content": {"application/json": {"example": EXAMPLE}}}, **declared(401, 403, 422, 429, 500)},
 )
-def dashboard(response: Response, deps: Parts, who: Reader) -> Response:
+def dashboard(deps: Parts, who: Reader) -> Dashboard:
     """What runs by light, what the day brought, and how the month stands, within the caller's scope.
 
     Matters are told by district in a city, and by street in a district or street; figures by department in a city, and
@@ -123,14 +122,13 @@ def dashboard(response: Response, deps: Parts, who: Reader) -> Response:
     reader = must_see_cases(deps, who.actor)
     now, scope = deps.clock.now(), statistical(deps, reader)
     with deps.views.reading() as db:
-        found = Dashboard(
+        return Dashboard(
             at=now,
             matters=_matters(db, now, scope),
             responses=_lit(overview.lights(db, _responses_query(tuple(scope.items())), micros(now))),
             today=_today(deps, db, now, scope),
             month=_month(deps, db, now, scope),
         )
-    return written(found, response)
 
 
 def _matters(db: Connection, now: datetime, scope: Scope) -> list[Lit]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
@@ -12,7 +12,7 @@ from api.deps import Deps
 from api.identity import Parts
 from api.listing import shown
 from api.problems import declared
-from api.reading import Instant, Reader, known_parameters, one_of, written
+from api.reading import Instant, Reader, ReadRoute, one_of
 from api.sight import must_see, seen_in
 from desk.permissions import Sight
 from domain.errors import NotPermitted, Unknown
@@ -25,7 +25,7 @@ from projections.times import micros, moment
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["views"], dependencies=[Depends(known_parameters)])
+router = APIRouter(tags=["views"], route_class=ReadRoute)
 
 Collection: Any = one_of(("reports", "cases", "whistles", "responses", "evaluations", "interviews"))
 
@@ -93,15 +93,15 @@ class Why(BaseModel):
     segments: list[Segment] = Field(description="what was counted and paused, by which rule, because of which event")
 
 
-@router.get("/cases/{id}", operation_id="case_file", summary="A case file", response_model=CaseFile, responses=SAID)
-def case_file(target: Annotated[UUID, Path(alias="id")], response: Response, deps: Parts, who: Reader) -> Response:
+@router.get("/cases/{id}", operation_id="case_file", summary="A case file", responses=SAID)
+def case_file(target: Annotated[UUID, Path(alias="id")], response: Response, deps: Parts, who: Reader) -> CaseFile:
     """The case with its reports, whistles, responses, evaluations and interviews. The ETag is the case's own."""
     with deps.views.glancing() as db:
         reader = must_see(deps, db, who.actor, target)
         parts = _parts(deps, db, reader, target)
     case = _only(parts, target, "case")
     response.headers["ETag"] = f'"{case.version}"'
-    return written(CaseFile(case=case, **{f"{kind}s": _of(parts, kind) for kind in KINDS}), response)
+    return CaseFile(case=case, **{f"{kind}s": _of(parts, kind) for kind in KINDS})
 
 
 KINDS = ("report", "whistle", "response", "evaluation", "interview")

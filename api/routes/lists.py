@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, create_model
 from sqlalchemy import Boolean
 
@@ -15,7 +15,7 @@ from api.deps import Deps
 from api.identity import Parts
 from api.listing import Listing, model_of, page
 from api.problems import declared
-from api.reading import Instant, Reader, by_code, known_parameters, one_of, written
+from api.reading import Instant, Reader, ReadRoute, by_code, one_of
 from api.searching import search
 from api.sight import must_see_cases, must_see_outcomes
 from desk.actors import Actor, Role
@@ -130,7 +130,7 @@ def _endpoint(row: Row, model: type[BaseModel]) -> Callable[..., Any]:
         sort: Any = row.listing.sorts[0],
         cursor: Annotated[str | None, Query(max_length=2000)] = None,
         limit: Annotated[int | None, Query(ge=1)] = None,
-    ) -> Response:
+    ) -> BaseModel:
         reader = row.sight(deps, who.actor)
         size = min(limit or deps.limits.page_size, deps.limits.page_size_at_most)
         chosen = by_code(filters.model_dump(exclude_none=True), deps.city)
@@ -142,7 +142,7 @@ def _endpoint(row: Row, model: type[BaseModel]) -> Callable[..., Any]:
             following = request.url.include_query_params(cursor=found.after)
             response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
         rows = found.rows if row.adds is None else row.adds(deps, found.rows)
-        return written(model.model_validate({"items": rows, "next": found.after}), response)
+        return model.model_validate({"items": rows, "next": found.after})
 
     read.__annotations__["filters"] = Annotated[_filters_of(row), Query()]
     read.__annotations__["sort"] = Annotated[one_of(row.listing.sorts), Query()]
@@ -157,7 +157,7 @@ def _model(row: Row) -> type[BaseModel]:
     return create_model(f"{row.name.capitalize()}Page", items=(list[item], ...), next=(str | None, None))
 
 
-router = APIRouter(tags=["views"], dependencies=[Depends(known_parameters)])
+router = APIRouter(tags=["views"], route_class=ReadRoute)
 for _row in LISTS:
     _page = _model(_row)
     router.add_api_route(

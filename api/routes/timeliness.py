@@ -2,19 +2,19 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from api.identity import Parts
 from api.problems import declared
-from api.reading import Day, Reader, by_code, known_parameters, one_of
+from api.reading import Day, Reader, ReadRoute, by_code, one_of
 from api.sight import must_see_outcomes, statistical
 from projections.indicators import DIMENSIONS, INDICATORS
 from projections.statistics import GROUPINGS, indicators, ranking
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["views"], dependencies=[Depends(known_parameters)])
+router = APIRouter(tags=["views"], route_class=ReadRoute)
 
 Grouping: Any = one_of(GROUPINGS)
 Dimension: Any = one_of(DIMENSIONS)
