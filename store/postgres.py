@@ -7,14 +7,14 @@ before a unit is written again the log is asked: by its command row, or by the b
 
 import os
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from itertools import islice
 from typing import Any, cast
 from uuid import UUID
 
 from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent
-from psycopg import pq
+from psycopg import ProgrammingError, pq
 
 from store.append_sql import LOCK
 from store.committer import GroupCommit
@@ -25,11 +25,15 @@ from store.postgres_writer import CONFIRMATION, Writer, settle, stored_command
 from store.recorder import BULK_BATCH, CommandRow, Epoch, RawEvent, Unit
 
 _RAW = "SELECT position, uuid_send(originator_id), originator_version, topic, state FROM log.event "
+_CASE = "WHERE originator_id BETWEEN %b AND %b ORDER BY position"
 # Rows come from libpq in chunks since its version 17, and one by one before.
 _CHUNK = 1000 if pq.version() >= 170000 else 1  # noqa: PLR2004 - a version
 _UNSAFE = "POSTGRES_ENABLE_DB_FUNCTIONS"
 _TRUE = {"1", "y", "yes", "t", "true", "on"}
 _BEYOND = 2**63 - 1
+_NOBODY = UUID(int=0)
+_REHEARSALS = 6
+"""After five plans of their own the server makes one for all values (`plan_cache_mode`)."""
 
 
 class PostgresRecorder(ApplicationRecorder):
@@ -44,7 +48,7 @@ class PostgresRecorder(ApplicationRecorder):
         on fresh connections. Raises StoreError for a setting that is not safe, StoreAway, NotMigrated or NewerStore.
         """
         refuse_unsafe_option()
-        self._pool = Pool(url, size=readers, patience=patience)
+        self._pool = Pool(url, size=readers, patience=patience, rehearse=_rehearse)
         self._writer = Writer(url, patience)
         self._commits = GroupCommit(self._writer.write)
         try:
@@ -76,7 +80,7 @@ class PostgresRecorder(ApplicationRecorder):
     def case(self, prefix: bytes) -> list[RawEvent]:
         """All events of the streams whose id begins with the prefix (12 bytes), in order of position."""
         bounds = (UUID(bytes=prefix + bytes(4)), UUID(bytes=prefix + b"\xff" * 4))
-        return self._rows("WHERE originator_id BETWEEN %b AND %b ORDER BY position", bounds)
+        return self._rows(_CASE, bounds)
 
     def after(self, position: int, limit: int) -> list[RawEvent]:
         """At most `limit` events after the position, in order of position."""
@@ -234,6 +238,19 @@ def refuse_unsafe_option() -> None:
             "skip events for good. Shaoxiang brings a function of its own; remove the setting and start again"
         )
         raise StoreError(msg)
+
+
+def _rehearse(connection: Connection) -> None:
+    """Ask what most requests ask until the server keeps its plan, so that nobody waits for that.
+
+    The first plan of a session loads what the server knows of the log and its years, which takes some fifty times as
+    long as the answer; the sixth is the one that is kept.
+    """
+    # A log that is not migrated yet says so to whoever asks something of it.
+    with suppress(ProgrammingError):
+        for _ in range(_REHEARSALS):
+            connection.execute((_RAW + _CASE).encode(), (_NOBODY, _NOBODY), prepare=True, binary=True)
+            stored_command(connection, _NOBODY)
 
 
 def _epoch(connection: Connection) -> Epoch:

@@ -1,5 +1,6 @@
 """The database server, where many processes and threads write at once."""
 
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -229,3 +230,30 @@ def test_no_session_starts_other_processes_for_what_it_asks(url: str) -> None:
     for options in (postgres_writer.OPTIONS, PLANS):
         with closing(connect(url, options)) as connection:
             assert connection.execute(asked).fetchall() == [("0",)]
+
+
+def test_the_connection_that_was_used_last_is_given_first(url: str) -> None:
+    pool, here = Pool(url, size=3, patience=1.0), threading.Barrier(3, timeout=30)
+
+    def met(connection: Connection) -> int:
+        here.wait()
+        return connection.info.backend_pid
+
+    def taken(connection: Connection) -> int:
+        return connection.info.backend_pid
+
+    with ThreadPoolExecutor() as threads:
+        pids = {future.result() for future in [threads.submit(pool.run, met) for _ in range(3)]}
+    assert len(pids) == 3
+    last = pool.run(taken)
+    assert [pool.run(taken) for _ in range(9)] == [last] * 9
+    pool.close()
+
+
+def test_a_new_connection_to_the_log_has_its_plans_before_it_is_given_to_anybody(url: str) -> None:
+    recorder = PostgresRecorder(url)
+    made = "SELECT statement FROM pg_prepared_statements WHERE custom_plans + generic_plans > 5"
+    kept = recorder._pool.run(lambda connection: connection.execute(made).fetchall())
+    assert any("log.event" in statement for (statement,) in kept)
+    assert any("log.command" in statement for (statement,) in kept)
+    recorder.close()
