@@ -28,12 +28,12 @@ from shaoxiang.clock import SystemClock
 from shaoxiang.house import Premises, migrate_all, open_premises
 from shaoxiang.settings import Settings
 
-OPTIONS: Mapping[str, float] = {"apis": 4, "rate": 100.0, "seconds": 60.0, "timed": 1}
-"""API processes (on PostgreSQL), commands a second, and for how long. Whether all bars make the bench fail, or only
-faults of the server's own: a machine that is too slow for the rate refuses what it cannot serve, as it should."""
+OPTIONS: Mapping[str, float] = {"apis": 4, "rate": 100.0, "reads": 0.5, "seconds": 60.0, "timed": 1}
+"""API processes (on PostgreSQL), commands a second, reads a command, and for how long. Whether all bars make the bench
+fail, or only faults of the server's own: a machine that is too slow for the rate refuses what it cannot serve, as it
+should."""
 
 WARM_SECONDS = 5.0
-READS_A_COMMAND = 0.5
 SAMPLE_EVERY = 1.0
 P99_MS_AT_MOST, BEHIND_MS_AT_MOST = 250, 1000
 ENOUGH = 0.95
@@ -81,10 +81,11 @@ class Tally:
 
 
 class Load:
-    """Sends commands and reads at a rate a second, by the clock, for as long as its block lasts."""
+    """Sends commands and reads, each at a rate a second, by the clock, for as long as its block lasts."""
 
-    def __init__(self, site: Site, rate: float) -> None:
-        self._site, self._courses, self._rate = site, site.courses, rate
+    def __init__(self, site: Site, rate: float, reads: float) -> None:
+        self._site, self._courses = site, site.courses
+        self._streams = [(work, each) for work, each in ((self._command, rate), (self._read, reads)) if each]
         self._client = Client(site.bases)
         self._dice = random.Random(SEED)
         self._running: set[asyncio.Task[None]] = set()
@@ -94,10 +95,7 @@ class Load:
 
     async def __aenter__(self) -> Self:
         """Begin, and let the site warm up."""
-        self._arriving = [
-            asyncio.create_task(self._arrivals(self._rate, self._command)),
-            asyncio.create_task(self._arrivals(self._rate * READS_A_COMMAND, self._read)),
-        ]
+        self._arriving = [asyncio.create_task(self._arrivals(rate, work)) for work, rate in self._streams]
         await asyncio.sleep(WARM_SECONDS)
         return self
 
@@ -177,20 +175,20 @@ class Load:
         return {kind: cpu_seconds(pids) for kind, pids in self._site.pids.items()} | {"generator": time.process_time()}
 
 
-def run(store: str, *, apis: int, rate: float, seconds: float, timed: float) -> list[dict[str, object]]:
-    """Load a site of its own on that store; `rate` is in commands a second, `apis` counts API processes."""
+def run(store: str, *, apis: int, rate: float, reads: float, seconds: float, timed: float) -> list[dict[str, object]]:
+    """Load a site of its own on that store; `rate` is in commands a second, `reads` in reads a command."""
     with site(store, {"serve": apis, "work": 1, "tick": 1}) as loaded:
         # A collection of this process's rubbish would count as the server's latency.
         gc.collect()
         gc.freeze()
-        tally = asyncio.run(_loaded(loaded, rate, seconds))
+        tally = asyncio.run(_loaded(loaded, rate, rate * reads, seconds))
     bars = missed(tally, rate)
     failed = bars if timed else [bar for bar in bars if bar.startswith(NO_FAULT)]
     return [*rows(tally, rate), {"name": "bars", "not_kept": bars, "missed": failed}]
 
 
-async def _loaded(loaded: Site, rate: float, seconds: float) -> Tally:
-    async with Load(loaded, rate) as load:
+async def _loaded(loaded: Site, rate: float, reads: float, seconds: float) -> Tally:
+    async with Load(loaded, rate, reads) as load:
         return await load.measure(asyncio.sleep(seconds))
 
 

@@ -13,19 +13,20 @@ from collections.abc import Mapping
 from bench.load import Load, Site, Tally, latency, rows, site
 from bench.processes import ROOT
 
-OPTIONS: Mapping[str, float] = {"apis": 4, "rate": 50.0, "seconds": 60.0, "events": 200_000}
-"""API processes, commands a second, how long each half is measured, and how many events the log has to begin with."""
+OPTIONS: Mapping[str, float] = {"apis": 4, "rate": 50.0, "reads": 0.5, "seconds": 60.0, "events": 200_000}
+"""API processes, commands a second, reads a command, how long each half is measured, and how many events the log has to
+begin with."""
 
 PARTS = {"work": 1}
 """No ticker: the clocks of the made-up past would all ring at once."""
 
 
-def run(store: str, *, apis: int, rate: float, seconds: float, events: int) -> list[dict[str, object]]:
+def run(store: str, *, apis: int, rate: float, reads: float, seconds: float, events: int) -> list[dict[str, object]]:
     """Measure a site without and with rebuilds; the last row has the ratio of the two 99th percentiles."""
     if store != "postgres":
         raise ValueError("an embedded store is rebuilt while nobody is served: add --store postgres")
     with site(store, {"serve": apis, **PARTS}, events=events) as loaded:
-        quiet, busy, rebuilds = asyncio.run(_measured(loaded, rate, seconds))
+        quiet, busy, rebuilds = asyncio.run(_measured(loaded, rate, rate * reads, seconds))
     before, during = (latency(tally.commands) for tally in (quiet, busy))
     return [
         *({**row, "name": f"quiet: {row['name']}"} for row in rows(quiet, rate)),
@@ -42,9 +43,9 @@ def run(store: str, *, apis: int, rate: float, seconds: float, events: int) -> l
     ]
 
 
-async def _measured(loaded: Site, rate: float, seconds: float) -> tuple[Tally, Tally, list[float]]:
+async def _measured(loaded: Site, rate: float, reads: float, seconds: float) -> tuple[Tally, Tally, list[float]]:
     rebuilds: list[float] = []
-    async with Load(loaded, rate) as load:
+    async with Load(loaded, rate, reads) as load:
         quiet = await load.measure(asyncio.sleep(seconds))
         busy = await load.measure(_rebuild(loaded, seconds, rebuilds))
     return quiet, busy, rebuilds

@@ -4,7 +4,7 @@ from bench import load
 
 
 def test_traffic_is_served_without_a_refusal() -> None:
-    commands, *reads, behind, cpu, bars = load.run("sqlite", apis=1, rate=20.0, seconds=3.0, timed=0)
+    commands, *reads, behind, cpu, bars = load.run("sqlite", apis=1, rate=20.0, reads=0.5, seconds=3.0, timed=0)
 
     assert commands["problems"] == {}
     assert commands["server_errors"] == 0
