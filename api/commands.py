@@ -14,7 +14,6 @@ from fastapi import APIRouter, Body, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.models import Example
-from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
@@ -25,7 +24,7 @@ from api.examples import EXAMPLES
 from api.identity import Caller, Identity, Parts, bearer, caller
 from api.outages import patiently
 from api.problems import ApiProblem, declared
-from api.routing import PREFIX
+from api.routing import PREFIX, DirectRoute
 from desk.arguments import Arguments, Nothing
 from desk.commands import COMMANDS, Target
 from desk.desk import Done
@@ -143,17 +142,15 @@ def expected_version(if_match: str | None) -> int | None:
     return int(found[1])
 
 
-class CommandRoute(APIRoute):
+class CommandRoute(DirectRoute):
     """A route that gives its endpoint what that declares: in one thread, and in the order in which it is refused.
 
     First who asks, then which header is missing, then what is wrong with the body. The framework would parse the body
-    before all of that, change threads three times, and look at the answer again before it was written. So dependencies
-    that somebody adds to such a route or its router would be asked for nothing, and are refused.
+    before all of that, change threads three times, and look at the answer again before it was written.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler of a request."""
-        assert not self.dependencies, f"{self.name} answers by itself, without further dependencies"
+    def handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """What answers a request."""
         endpoint, on_something, arguments = self.endpoint, "{id}" in self.path, COMMANDS[self.name].arguments
 
         def answer(request: Request, credentials: HTTPAuthorizationCredentials | None, raw: bytes) -> Response:

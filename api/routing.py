@@ -1,17 +1,45 @@
 """How a request finds its route: by the shape of its path, instead of trying one route after another."""
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
+from fastapi import Request, Response
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
-from starlette.routing import BaseRoute, Match
+from starlette.datastructures import URLPath
+from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
-__all__ = ["PREFIX", "Index"]
+__all__ = ["PREFIX", "DirectRoute", "Index"]
 
 PREFIX = "/api/v1"
 FOUND = "shaoxiang.route"
 """Where a request carries what the index found for it."""
+
+SEGMENT = re.compile(r"[^{}]*|{[a-z_]+}")
+"""A segment of a pattern that the index knows: a text, or a parameter."""
+
+
+class DirectRoute(APIRoute):
+    """A route that answers by itself, in one thread, with what its endpoint declares.
+
+    So dependencies that somebody adds to it, to its router, or where that is included, would be asked for nothing. They
+    are refused when the application is put together.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler of a request."""
+        _refuse_dependencies(self)
+        return self.handler()
+
+    def handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """What answers a request."""
+        raise NotImplementedError
+
+
+def _refuse_dependencies(route: APIRoute | RouteContext) -> None:
+    assert not route.dependencies, f"{route.name} answers by itself, without further dependencies"
 
 
 class Index(BaseRoute):
@@ -29,6 +57,10 @@ class Index(BaseRoute):
             if isinstance(route.original_route, APIRoute)
             for method in route.methods or ()
         ]
+        for *_, route in known:
+            assert all(SEGMENT.fullmatch(each) for each in (route.path or "").split("/")), f"{route.path} has no shape"
+            if isinstance(route.original_route, DirectRoute):
+                _refuse_dependencies(route)
         self._routes = defaultdict[tuple[str, int, str | None], list[RouteContext]](list)
         for key in {(method, length, last) for method, length, last, _ in known}:
             for method, length, last, route in known:
@@ -52,6 +84,10 @@ class Index(BaseRoute):
                     "endpoint": route.endpoint, "path_params": parameters, "route": route.original_route, FOUND: route,
                 }  # fmt: skip
         return Match.NONE, {}
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        """The routes themselves say their paths."""
+        raise NoMatchFound(name, path_params)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer by the route that was found."""

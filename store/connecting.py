@@ -5,7 +5,6 @@ and the statement tried again on a fresh one, which libpq makes with whichever h
 """
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -117,22 +116,17 @@ def told() -> Iterator[None]:
         raise
 
 
-class _LastUsedFirst(deque[Connection]):
-    """Connections at rest, of which the one that was used last is taken first.
+class _Connections(ConnectionPool[Connection]):
+    """Connections of which the one that was used last is given first, and the one that rested longest is closed first.
 
-    Its statements are prepared, its catalogue is loaded and its memory warm. Taken in turns, as the library does, each
+    Its statements are prepared, its catalogue is loaded and its memory warm. Given in turns, as the library does, each
     of many goes cold between two uses.
     """
 
-    def popleft(self) -> Connection:
-        return self.pop()
-
-
-class _Connections(ConnectionPool[Connection]):
-    def __init__(self, *what: Any, **given: Any) -> None:
-        super().__init__(*what, **given, open=False)
-        self._pool = _LastUsedFirst()
-        self.open()
+    def _get_ready_connection(self, timeout: float | None) -> Connection | None:
+        # The library takes from the left, puts back on the right, and holds the pool's lock meanwhile.
+        self._pool.rotate(1)
+        return super()._get_ready_connection(timeout)
 
 
 class Pool:
@@ -149,7 +143,7 @@ class Pool:
     ) -> None:
         """`size` connections at most, opened with libpq's `options`; `patience` is in seconds.
 
-        `rehearse` is carried out on a new connection before anybody waits for it.
+        `rehearse` is carried out on a new connection before it is given to anybody.
         """
         self._patience = patience
         self._pool = _Connections(
@@ -163,6 +157,7 @@ class Pool:
             # and longer, so that it finds a new primary at once.
             reconnect_timeout=1.0,
             num_workers=1,
+            open=True,
         )
 
     def run(self, work: Callable[[Connection], T]) -> T:

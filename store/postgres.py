@@ -13,8 +13,9 @@ from itertools import islice
 from typing import Any, cast
 from uuid import UUID
 
+import psycopg
 from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent
-from psycopg import ProgrammingError, pq
+from psycopg import pq
 
 from store.append_sql import LOCK
 from store.committer import GroupCommit
@@ -34,6 +35,7 @@ _BEYOND = 2**63 - 1
 _NOBODY = UUID(int=0)
 _REHEARSALS = 6
 """After five plans of their own the server makes one for all values (`plan_cache_mode`)."""
+_IMPATIENT = "SET lock_timeout = '50ms'"
 
 
 class PostgresRecorder(ApplicationRecorder):
@@ -241,16 +243,19 @@ def refuse_unsafe_option() -> None:
 
 
 def _rehearse(connection: Connection) -> None:
-    """Ask what most requests ask until the server keeps its plan, so that nobody waits for that.
+    """Ask what most requests ask, so that whoever is given this connection need not wait for its first plans.
 
-    The first plan of a session loads what the server knows of the log and its years, which takes some fifty times as
-    long as the answer; the sixth is the one that is kept.
+    For the first one a session loads what the server knows of the log; for the sixth, which is one for all values, what
+    it knows of every year. Each takes ten to fifty times as long as an answer.
     """
-    # A log that is not migrated yet says so to whoever asks something of it.
-    with suppress(ProgrammingError):
+    # Whatever is in the way, such as a log that is not migrated or is being changed, is told to whoever asks something.
+    with suppress(psycopg.Error):
+        connection.execute(_IMPATIENT)
         for _ in range(_REHEARSALS):
             connection.execute((_RAW + _CASE).encode(), (_NOBODY, _NOBODY), prepare=True, binary=True)
             stored_command(connection, _NOBODY)
+    with suppress(psycopg.Error):
+        connection.execute("RESET lock_timeout")
 
 
 def _epoch(connection: Connection) -> Epoch:

@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 from api.deps import Deps
 from api.identity import Parts
 from api.problems import declared
-from api.reading import Reader, ReadRoute
+from api.read_route import ReadRoute
+from api.reading import Reader
 from api.routes.timeliness import Place
 from api.scopes import STREET_DIGITS, in_scope
 from api.sight import must_see_cases, must_see_outcomes, statistical

@@ -20,7 +20,8 @@ from api.deps import Deps
 from api.identity import Caller, Identity, Parts
 from api.outages import outage_of
 from api.problems import ApiProblem, declared
-from api.reading import POSITION_MOST, known_parameters
+from api.read_route import known_parameters
+from api.reading import POSITION_MOST
 from api.sight import seen, sight_of
 from domain.kernel import case_of
 

@@ -12,7 +12,8 @@ from api.deps import Deps
 from api.identity import Parts
 from api.listing import shown
 from api.problems import declared
-from api.reading import Instant, Reader, ReadRoute, one_of
+from api.read_route import ReadRoute
+from api.reading import Instant, Reader, one_of
 from api.sight import must_see, seen_in
 from desk.permissions import Sight
 from domain.errors import NotPermitted, Unknown

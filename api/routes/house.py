@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from api.identity import Caller, Parts
 from api.problems import declared
-from api.reading import known_parameters
+from api.read_route import known_parameters
 from domain.policy.calendar import CalendarAlert
 from domain.policy.deadlines import Urgency, WhistleKind
 from domain.registry.organisations import Organisation, OrganisationKind

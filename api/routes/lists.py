@@ -15,7 +15,8 @@ from api.deps import Deps
 from api.identity import Parts
 from api.listing import Listing, model_of, page
 from api.problems import declared
-from api.reading import Instant, Reader, ReadRoute, by_code, one_of
+from api.read_route import ReadRoute
+from api.reading import Instant, Reader, by_code, one_of
 from api.searching import search
 from api.sight import must_see_cases, must_see_outcomes
 from desk.actors import Actor, Role

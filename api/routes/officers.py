@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from api.deps import Deps
 from api.identity import Caller, Parts
 from api.problems import declared
-from api.reading import known_parameters
+from api.read_route import known_parameters
 from desk.actors import Actor, Role
 from domain.errors import NotPermitted, Unknown
 from domain.registry.people import Certificate, Person, Posting

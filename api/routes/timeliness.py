@@ -7,7 +7,8 @@ from pydantic import BaseModel
 
 from api.identity import Parts
 from api.problems import declared
-from api.reading import Day, Reader, ReadRoute, by_code, one_of
+from api.read_route import ReadRoute
+from api.reading import Day, Reader, by_code, one_of
 from api.sight import must_see_outcomes, statistical
 from projections.indicators import DIMENSIONS, INDICATORS
 from projections.statistics import GROUPINGS, indicators, ranking

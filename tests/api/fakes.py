@@ -93,6 +93,9 @@ class FakeProjector:
     def parked(self) -> list[str]:
         return self.put_aside
 
+    def wait_for(self, position: int, timeout: float) -> bool:
+        return self.position >= position
+
 
 class FakeTokens:
     """Knows the secrets it was given, each with a role."""

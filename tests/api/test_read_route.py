@@ -1,17 +1,19 @@
 """The route of a read: what its endpoint declares is asked for in one thread, and told as the framework would."""
 
-import threading
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Query, Response
+from anyio import to_thread
+from fastapi import APIRouter, Cookie, Depends, FastAPI, Query, Response
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.app import create_app
-from api.reading import Reader, ReadRoute
+from api.read_route import ReadRoute
+from api.reading import Reader
+from api.routing import Index
 from tests.api.fakes import GOOD, edge
 
 
@@ -56,7 +58,7 @@ def test_parameters_headers_and_answer_are_those_that_the_endpoint_declares(clie
 def test_all_that_is_wrong_with_what_was_asked_is_told_at_once(client: TestClient) -> None:
     reply = client.get("/tell?number=0&position=-1", headers=GOOD | {"Prefer": "x" * 201})
     assert reply.status_code == 422
-    assert [each["field"] for each in reply.json()["fields"]] == ["query.number", "query.position", "header.prefer"]
+    assert [each["field"] for each in reply.json()["fields"]] == ["query.position", "header.prefer", "query.number"]
 
 
 def test_who_asks_comes_before_what_is_asked(client: TestClient) -> None:
@@ -69,37 +71,78 @@ def test_a_parameter_that_is_not_there_comes_before_one_that_is_wrong(client: Te
     assert "number, position, words" in reply.json()["fields"][0]["message"]
 
 
-def test_asking_and_answering_are_one_thread_which_is_not_the_loops(monkeypatch: pytest.MonkeyPatch) -> None:
-    threads: list[int] = []
+def test_asking_waiting_reading_and_writing_are_one_change_of_threads(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed: list[str] = []
+    change = to_thread.run_sync
 
-    def noted() -> Told:
-        threads.append(threading.get_ident())
-        return Told(number=1, words=[], asked_by="")
+    async def counted(work: Callable[..., Any], *given: Any, **how: Any) -> Any:
+        changed.append(work.__name__)
+        return await change(work, *given, **how)
 
-    deps = edge()
-    looked_up = deps.tokens.lookup
+    monkeypatch.setattr(to_thread, "run_sync", counted)
+    reply = client.get("/tell?number=1", headers=GOOD | {"Prefer": "wait=1"})
+    assert (reply.status_code, reply.headers["Preference-Applied"]) == (200, "wait=1")
+    assert len(changed) == 1
 
-    def looking(secret: str) -> object:
-        threads.append(threading.get_ident())
-        return looked_up(secret)
 
-    monkeypatch.setattr(deps.tokens, "lookup", looking)
+async def unawaited() -> None:
+    """Would be called, and never awaited."""
+
+
+def opened() -> Iterator[None]:
+    """Would be called, and never entered."""
+    yield
+
+
+def thrice(number: int) -> int:
+    """Has a parameter that the endpoint has as well."""
+    return 3 * number
+
+
+def unsaid(who: Reader) -> None:
+    """Says nothing of what it answers."""
+
+
+def mistaken(number: int, who: Reader, other: Annotated[None, Depends(unawaited)]) -> Told:
+    raise NotImplementedError
+
+
+def entered(number: int, who: Reader, other: Annotated[None, Depends(opened)]) -> Told:
+    raise NotImplementedError
+
+
+def twofold(number: int, who: Reader, other: Annotated[int, Depends(thrice)]) -> Told:
+    raise NotImplementedError
+
+
+def kept(number: int, who: Reader, visit: Annotated[str | None, Cookie()] = None) -> Told:
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "because"),
+    [
+        (mistaken, "plain function"), (entered, "plain function"), (twofold, "two parameters of one name"),
+        (kept, "what a read does not have"), (unsaid, "must say what it answers"),
+    ],
+)  # fmt: skip
+def test_what_would_not_be_asked_for_or_answered_is_refused_at_the_start(
+    endpoint: Callable[..., Any], because: str
+) -> None:
     router = APIRouter(route_class=ReadRoute)
-    router.get("/noted")(noted)
-    app = create_app(deps)
-    app.include_router(router)
-    loops: list[int] = []
+    with pytest.raises(AssertionError, match=because):
+        router.get("/tell")(endpoint)
 
-    @app.get("/loop")
-    async def loop() -> None:
-        loops.append(threading.get_ident())
 
-    with TestClient(app) as client:
-        assert client.get("/noted", headers=GOOD).status_code == 200
-        client.get("/loop")
-    assert len(threads) == 2
-    assert len(set(threads)) == 1
-    assert threads[0] != loops[0]
+def test_a_guard_that_is_added_where_the_router_is_included_is_refused_at_the_start() -> None:
+    router = APIRouter(route_class=ReadRoute)
+    router.get("/tell")(tell)
+    app = FastAPI()
+    app.include_router(router, dependencies=[Depends(lambda: None)])
+    with pytest.raises(AssertionError, match="without further dependencies"):
+        Index(app.routes)
 
 
 def test_further_dependencies_would_be_asked_for_nothing_and_are_refused() -> None:

@@ -20,7 +20,7 @@ from store.errors import Conflict, DuplicateCommand, StoreAway
 from store.log import EventLog
 from store.postgres import PostgresRecorder
 from store.postgres_copies import PostgresRestore
-from store.recorder import BULK_BATCH, Unit
+from store.recorder import BULK_BATCH, Epoch, Unit
 from store.vault import Vault
 from tests.store.aggregates import KINDS, NOON, Bell, Colour, Lamp, a_bell, a_command, a_lamp
 from tests.store.kit import count
@@ -232,7 +232,7 @@ def test_no_session_starts_other_processes_for_what_it_asks(url: str) -> None:
             assert connection.execute(asked).fetchall() == [("0",)]
 
 
-def test_the_connection_that_was_used_last_is_given_first(url: str) -> None:
+def test_the_connection_that_was_used_last_is_given_first_and_closed_last(url: str) -> None:
     pool, here = Pool(url, size=3, patience=1.0), threading.Barrier(3, timeout=30)
 
     def met(connection: Connection) -> int:
@@ -247,13 +247,28 @@ def test_the_connection_that_was_used_last_is_given_first(url: str) -> None:
     assert len(pids) == 3
     last = pool.run(taken)
     assert [pool.run(taken) for _ in range(9)] == [last] * 9
+    # As after ten minutes in which one was enough.
+    pool._pool._nconns_min = 2
+    pool._pool._shrink_pool()
+    assert pool.run(taken) == last
+    assert len(pool._pool._pool) == 2
     pool.close()
 
 
-def test_a_new_connection_to_the_log_has_its_plans_before_it_is_given_to_anybody(url: str) -> None:
+def test_a_new_connection_to_the_log_has_rehearsed_before_it_is_given_to_anybody(url: str) -> None:
     recorder = PostgresRecorder(url)
     made = "SELECT statement FROM pg_prepared_statements WHERE custom_plans + generic_plans > 5"
     kept = recorder._pool.run(lambda connection: connection.execute(made).fetchall())
     assert any("log.event" in statement for (statement,) in kept)
     assert any("log.command" in statement for (statement,) in kept)
+    recorder.close()
+
+
+def test_who_asks_nothing_of_the_events_is_answered_while_nobody_may_read_them(url: str) -> None:
+    with psycopg.connect(url) as holding:
+        holding.execute("LOCK TABLE log.event IN ACCESS EXCLUSIVE MODE")
+        recorder = PostgresRecorder(url)
+        assert recorder.epoch() == Epoch(0, 0)
+        assert recorder._pool.run(lambda c: c.execute("SHOW lock_timeout").fetchone()) == ("0",)
+        holding.rollback()
     recorder.close()
