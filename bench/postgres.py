@@ -38,6 +38,11 @@ _WATCH = (
 )
 
 
+def quarter_of_memory() -> str:
+    """A quarter of the machine's memory, 2 GB at least: what docs/operations.md advises for `shared_buffers`."""
+    return f"{max(2048, os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') // 4 // 2**20)}MB"
+
+
 class ServerFailed(RuntimeError):
     """The server is not installed, did not start, or did not stop; the message holds the end of its log."""
 

@@ -28,7 +28,7 @@ from bench.client import Client
 from bench.commands import _Crew
 from bench.filling import copies_for, fill, templates, weeks_from
 from bench.harness import real_folder
-from bench.postgres import Postgres
+from bench.postgres import Postgres, quarter_of_memory
 from bench.processes import Process
 from bench.sampling import sample
 from bench.views import Place
@@ -172,7 +172,7 @@ def _proved(premises: Premises, store: Store) -> Iterator[dict[str, object]]:
     yield {"name": "sample", "cases": found.cases, "events": found.events, "different": len(found.different)}
 
 
-SERVER = {"shared_buffers": "2GB", "max_wal_size": "16GB", "random_page_cost": "1.1", "work_mem": "16MB"}
+SERVER = {"shared_buffers": quarter_of_memory(), "max_wal_size": "16GB", "random_page_cost": "1.1", "work_mem": "16MB"}
 """As docs/operations.md has it for a machine with a few gigabytes and an SSD."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.filling import fill
 from bench.harness import Sample, measure, real_folder
-from bench.postgres import Postgres
+from bench.postgres import Postgres, quarter_of_memory
 from desk.unit import KINDS
 from projections import copying
 from projections.bulk import BAND_EVENTS
@@ -27,7 +27,7 @@ from store.log import EventLog
 from store.migrations import migrate
 from store.postgres_schema import migrate as migrate_postgres
 
-SERVER = {"shared_buffers": "1GB", "max_wal_size": "16GB", "checkpoint_timeout": "30min"}
+SERVER = {"shared_buffers": quarter_of_memory(), "max_wal_size": "16GB", "checkpoint_timeout": "30min"}
 """A server for one database on a machine with some memory; it syncs like any other."""
 
 Fill = Callable[[str | Path, int], object]
