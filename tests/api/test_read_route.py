@@ -74,11 +74,11 @@ def test_a_parameter_that_is_not_there_comes_before_one_that_is_wrong(client: Te
 def test_asking_waiting_reading_and_writing_are_one_change_of_threads(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changed: list[str] = []
+    changed: list[object] = []
     change = to_thread.run_sync
 
     async def counted(work: Callable[..., Any], *given: Any, **how: Any) -> Any:
-        changed.append(work.__name__)
+        changed.append(work)
         return await change(work, *given, **how)
 
     monkeypatch.setattr(to_thread, "run_sync", counted)
