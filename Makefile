@@ -3,8 +3,8 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
-# Debian's own Python is built with what profiling its compiler's first pass told; one that was compiled by hand seldom
-# is, and takes up to twice as long for the same work. So it comes first where it is new enough, and complete.
+# Debian's own Python was optimised by a profile of itself at work; one that is compiled by hand seldom is, and takes up to
+# twice as long for the same. So Debian's comes first where it is new enough, and complete.
 PYTHON ?= $(shell /usr/bin/python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
     && echo /usr/bin/python3 || echo python3)
 export UV_PYTHON_DOWNLOADS := never

@@ -50,13 +50,9 @@ def fresh(
         deps: Deps = request.app.state.deps
         wanted = position if position is not None else x_log_position
         seconds = min(float(found[1]), deps.limits.wait_at_most)
-        if _reached(deps, wanted, seconds):
+        if deps.projector.wait_for(deps.log.position() if wanted is None else wanted, seconds):
             response.headers["Preference-Applied"] = f"wait={found[1]}"
     return who
-
-
-def _reached(deps: Deps, position: int | None, seconds: float) -> bool:
-    return deps.projector.wait_for(deps.log.position() if position is None else position, seconds)
 
 
 Reader = Annotated[Identity, Depends(fresh)]

@@ -46,7 +46,7 @@ class Index(BaseRoute):
     """Finds a route by method, number of segments and last segment; the first of an application's routes.
 
     The framework tries each route's pattern, in Python, and does so twice for a router that has the route: a quarter of
-    what a command cost beside its own work. Whatever the index does not know is left to it: it says 404 or 405.
+    what the event loop had to do for a command. Whatever the index does not know is left to it: it says 404 or 405.
     """
 
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
