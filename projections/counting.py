@@ -25,6 +25,10 @@ COMMUNITY, GRID = 12, 15
 MARKED = frozenset(map(str, (Stage.SIGNATURE, Stage.ARRIVAL, Stage.DISPOSAL)))
 """The clocks of a response that count."""
 
+CLOSES_AFTER = "closes_after!"
+"""Under this stand, until the document is settled, the last disposal's due time and the urgency by which the case's own
+due time is reckoned: it takes a calendar, and most cases are closed a moment later, which tells it."""
+
 
 def _place(matter: Row) -> dict[str, str]:
     """The dimensions that say where."""
@@ -125,12 +129,14 @@ class Counting(Posting):
         """Closed, and by when it should have been; an imported case may have had no time to be closed by."""
         due = micros_of(event["due_to_close"]) if event["due_to_close"] else None
         callback = _mark(event, Stage.CALLBACK)
-        changes = {"closed": True, "closed_at": event.at, "on_time": event["on_time"], "close_due": due}
+        changes = {"closed": True, "closed_at": event.at, "on_time": event["on_time"]}
+        changes |= {"close_due": due, CLOSES_AFTER: None}
         self.change(event, rows, event.case, callback=callback, **changes)
 
     def reopened(self, event: Event, rows: Rows) -> None:
         """Not closed any more; whether it will be in time is open."""
-        self.change(event, rows, event.case, closed=False, closed_at=None, on_time=False, close_due=None)
+        changes = {"closed_at": None, "close_due": None, CLOSES_AFTER: None}
+        self.change(event, rows, event.case, closed=False, on_time=False, **changes)
 
     def rated(self, event: Event, rows: Rows) -> None:
         """The reporter was called back. One who could not be reached said nothing about the matter."""
@@ -199,8 +205,15 @@ class Counting(Posting):
         dues = [row["disposal_due"] for row in called if row["disposal_due"]]
         matter = rows.get(BOARD, event.case)
         if matter is not None and dues and ripe(called, dues):
-            due = self.timing.should_close_by(max(dues), matter["urgency"])
-            self.change(event, rows, event.case, close_due=due)
+            self.change(event, rows, event.case, **{CLOSES_AFTER: (max(dues), matter["urgency"])})
+
+    def settle(self, row: Row, rows: Rows) -> None:
+        """Reckon by when the case should be closed, where that was left open, and post what waits."""
+        document = row["document"]
+        after = document.pop(CLOSES_AFTER, None)
+        if after is not None:
+            document["close_due"] = self.timing.should_close_by(*after)
+        super().settle(row, rows)
 
     def recomputed(self, event: Event, rows: Rows) -> None:
         """The item was put right, and DISPOSAL computed anew."""

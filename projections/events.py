@@ -12,7 +12,7 @@ import orjson
 from msgspec import UNSET, Struct, convert, defstruct
 from msgspec.json import Decoder
 
-from domain.kernel import Kind
+from domain.kernel import Fact, Kind
 from projections.times import micros_of, optional_micros
 from projections.topics import FACTS
 from store.recorder import RawEvent
@@ -77,19 +77,16 @@ class _Clock(Struct, gc=False):
     paused_at: str | None
 
 
-_Said: Any = defstruct(
-    "_Said",
-    [
-        ("timestamp", str),
-        ("meta", Meta),
-        ("clocks", list[_Clock] | None, None),
-        *((field, Any, UNSET) for field in FIELDS),
-    ],
-    gc=False,
-)
-"""What is made of an event's JSON."""
+def _said(fact: type[Fact]) -> Any:
+    """What is made of such an event's JSON: room for those of `FIELDS` that it has, and for no others."""
+    own = [(field, Any, UNSET) for field in FIELDS if field in fact.model_fields]
+    return defstruct(
+        "_Said", [("timestamp", str), ("meta", Meta), ("clocks", list[_Clock] | None, None), *own], gc=False
+    )
 
-_read = Decoder(_Said).decode
+
+_SAID = {topic: _said(fact) for topic, fact in FACTS.items()}
+_READ = {topic: Decoder(said).decode for topic, said in _SAID.items()}
 
 
 class Event:
@@ -104,7 +101,8 @@ class Event:
         """Read a stored event, brought to today's form. Raises where the JSON is broken or lacks time or meta."""
         self.position, identity, self.version, self.topic, self._state = raw
         self._data: dict[str, Any] | None = None
-        said = self._said = convert(self.data, _Said) if self.topic in _UPCAST else _read(self._state)
+        topic = self.topic
+        said = self._said = convert(self.data, _SAID[topic]) if topic in _UPCAST else _READ[topic](self._state)
         self.at = micros_of(said.timestamp)
         self.meta: Meta = said.meta
         self.stream, self.case = _named(identity)

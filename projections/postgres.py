@@ -268,7 +268,7 @@ class PostgresBackend:
         dialect = self._writers.dialect
         statements = [
             str(CreateIndex(index).compile(dialect=dialect))
-            for declared in tables.tables
+            for declared in self._largest_first(tables)
             for index in tables.indexes(declared, tag)
         ]
 
@@ -284,6 +284,15 @@ class PostgresBackend:
         with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
             list(threads.map(run, statements))
             list(threads.map(run, finish))
+
+    def _largest_first(self, tables: TableSet) -> list[ViewTable]:
+        """In this order nobody is left with a large one at the end, when the others have nothing to do any more."""
+        with self._writers.connect() as db:
+            sizes = {
+                declared: db.exec_driver_sql(f"SELECT pg_table_size('{tables.name(declared)}')").scalar() or 0
+                for declared in tables.tables
+            }
+        return sorted(tables.tables, key=lambda declared: -sizes[declared])
 
     def options(self, *, parts: bool) -> dict[str, Any]:
         """How a table that is loaded is made. Parts are gone before anybody reads the rest, so they are not logged."""

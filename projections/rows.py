@@ -181,6 +181,9 @@ class Rows:
             for rows in case.rows.values():
                 for row in rows.values():
                     row.pop(CHANGED, None)
+        self._begin()
+
+    def _begin(self) -> None:
         self._period += 1
         self._appended = defaultdict(list)
         self._counted = defaultdict(dict)
@@ -188,8 +191,8 @@ class Rows:
     def forget(self, cases: Iterable[str] | None = None) -> None:
         """Forget everything, because the store may hold other rows now; or these cases, to give memory back."""
         if cases is None:
-            self.settle()
             self._cases.clear()
+            self._begin()
         else:
             for case in cases:
                 self._cases.pop(case, None)

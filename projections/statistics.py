@@ -83,10 +83,12 @@ def indicators(
     filters: Mapping[str, str] | None = None,
     names: Iterable[str] | None = None,
     scope: Scope = EVERYTHING,
+    over_nothing: bool = True,
 ) -> list[Figure]:
     """Figures of the days from `since` through `through`, both included, grouped by `by` (see GROUPINGS).
 
-    Groups are in order, and each has all indicators of `names` (by default all there are), also those over nothing.
+    Groups are in order, and each has all indicators of `names` (by default all there are), also those over nothing,
+    unless they are not wanted: in a city's month those are three of four.
     Raises ValueError for a grouping, filter or indicator that does not exist.
     """
     names = tuple(INDICATORS if names is None else names)
@@ -107,7 +109,9 @@ def indicators(
     figures: list[Figure] = []
     for key in sorted(sums):
         group, counted = dict(zip(by, key, strict=True)), sums[key]
-        figures += [_figure(group, name, counted.get(name, NOTHING)) for name in names]
+        figures += [
+            _figure(group, name, counted.get(name, NOTHING)) for name in names if over_nothing or name in counted
+        ]
     return figures
 
 

@@ -36,6 +36,9 @@ RATES = (
 )  # fmt: skip
 """The rates that a dashboard shows; /timeliness has all."""
 
+NO_RATES: dict[str, float | None] = dict.fromkeys(RATES)
+"""The rates over nothing."""
+
 SCORE = "average_score"
 
 CITY_DIGITS, DISTRICT_DIGITS = 4, 6
@@ -168,23 +171,22 @@ def _month(deps: Deps, db: Connection, now: datetime, scope: Scope) -> Month:
     first = _local(deps, now).replace(day=1)
     last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
     by = "street" if scope.get("street_prefix") else "department"
-    found = indicators(db, since=first, through=last, by=(by,), names=(*RATES, SCORE), scope=scope)
-    rates = [figure for figure in found if figure.indicator != SCORE]
+    found = indicators(db, since=first, through=last, by=(by,), names=(*RATES, SCORE), scope=scope, over_nothing=False)
     at_least = deps.rules.policy(now).ranking_min_evaluations
     places = ranked((figure for figure in found if figure.indicator == SCORE), at_least=at_least, by=by)
     # What has no department, such as a report, counts among all, and is nobody's.
-    named = groupby(rates, key=lambda figure: figure.group[by])
+    named = groupby(found, key=lambda figure: figure.group[by])
     return Month(
         month=f"{first:%Y-%m}",
         by=by,
-        all=_rates(together(rates)),
+        all=_rates(together(found)),
         each=[Rates(name=name, rates=_rates(own)) for name, own in named if name],
         ranking=[Place.model_validate(place, from_attributes=True) for place in places],
     )
 
 
 def _rates(figures: Iterable[Figure]) -> dict[str, float | None]:
-    return {figure.indicator: figure.adjusted for figure in figures}
+    return NO_RATES | {figure.indicator: figure.adjusted for figure in figures if figure.indicator != SCORE}
 
 
 def _local(deps: Deps, at: datetime) -> date:

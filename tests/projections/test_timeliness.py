@@ -103,6 +103,16 @@ def test_nothing_is_a_rate_of_nothing() -> None:
     assert len(found) == 25
 
 
+def test_what_is_over_nothing_is_left_out_where_it_is_not_wanted() -> None:
+    projector = folded(finished(Story(1)))
+    given = {"by": ("department",), "names": ("arrival_on_time_rate", "average_score", "valid_report_rate")}
+    with projector.store.reading() as db:
+        every, some = indicators(db, **given), indicators(db, **given, over_nothing=False)
+    told = {(figure.group["department"], figure.indicator) for figure in some}
+    assert told == {(A, "arrival_on_time_rate"), ("", "valid_report_rate")}
+    assert some == [figure for figure in every if (figure.group["department"], figure.indicator) in told]
+
+
 def test_a_drill_counts_nowhere() -> None:
     assert counted(finished(Story(1, drill=True))) == {}
 
