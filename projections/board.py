@@ -85,7 +85,13 @@ BOARD = Entity(
         Indexed(("warn_at", "due_at", "jurisdiction", "drill"), where="due_at IS NOT NULL", name="warn"),
         # One matter, by the number that people say aloud.
         Indexed(("number",), where="number IS NOT NULL"),
-        # What is not closed, or was never filed: few among many.
+        # What is not closed, or was never filed: few among many, in one street and in all.
+        Indexed(
+            ("jurisdiction", "state", "reported_at", "id"),
+            where="state <> 'closed'",
+            when=without("state", "closed"),
+            name="open",
+        ),
         Indexed(("state", "reported_at", "id"), where="state <> 'closed'", when=without("state", "closed")),
         Indexed(
             ("report_state", "reported_at", "id"),

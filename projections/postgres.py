@@ -265,10 +265,10 @@ class PostgresBackend:
 
     def index(self, tables: TableSet, tag: str) -> None:
         """Give loaded tables their keys and indexes, as many at a time as there are cores, and their statistics."""
-        dialect = self._writers.dialect
+        dialect, largest = self._writers.dialect, self._largest_first(tables)
         statements = [
             str(CreateIndex(index).compile(dialect=dialect))
-            for declared in self._largest_first(tables)
+            for declared in largest
             for index in tables.indexes(declared, tag)
         ]
 
@@ -278,12 +278,15 @@ class PostgresBackend:
                 db.exec_driver_sql("SET LOCAL max_parallel_maintenance_workers = 0")
                 db.exec_driver_sql(statement)
 
-        names = [tables.name(declared) for declared in tables.tables]
-        finish = [f"ANALYZE {name}" for name in names]
-        finish += [f"ALTER TABLE {name} RESET (autovacuum_enabled)" for name in names]
+        def finish(name: str) -> None:
+            # Until a table is vacuumed, no index answers alone; autovacuum would come only when people work with it.
+            with self._writers.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+                db.exec_driver_sql(f"VACUUM (ANALYZE, TRUNCATE FALSE) {name}")
+                db.exec_driver_sql(f"ALTER TABLE {name} RESET (autovacuum_enabled)")
+
         with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
             list(threads.map(run, statements))
-            list(threads.map(run, finish))
+            list(threads.map(finish, map(tables.name, largest)))
 
     def _largest_first(self, tables: TableSet) -> list[ViewTable]:
         """In this order nobody is left with a large one at the end, when the others have nothing to do any more."""
