@@ -74,14 +74,15 @@ BOARD = Entity(
     Column("clocks", Text),
     indexes=(
         # What people work with: the matters with a running clock, soonest first. It holds every column that may be
-        # asked for, so that the rarest of filters, and the dashboard's red lights, are answered from it alone.
+        # asked for, so that the rarest of filters is answered from it alone.
         Indexed(
             RUNNING,
             where="due_at IS NOT NULL",
             name="due",
             whole=True,
         ),
-        # What has turned yellow: the dashboard's.
+        # What has turned yellow, and what is overdue, in entries as short as can be: the dashboard counts them.
+        Indexed(("due_at", "jurisdiction", "drill"), where="due_at IS NOT NULL", name="overdue"),
         Indexed(("warn_at", "due_at", "jurisdiction", "drill"), where="due_at IS NOT NULL", name="warn"),
         # One matter, by the number that people say aloud.
         Indexed(("number",), where="number IS NOT NULL"),
@@ -93,6 +94,7 @@ BOARD = Entity(
             name="open",
         ),
         Indexed(("state", "reported_at", "id"), where="state <> 'closed'", when=without("state", "closed")),
+        Indexed(("state", "filed_at", "id"), where="state <> 'closed'", when=without("state", "closed")),
         Indexed(
             ("report_state", "reported_at", "id"),
             where="report_state <> 'filed'",

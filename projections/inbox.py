@@ -77,15 +77,16 @@ INBOX = Entity(
     Column("outcome", Text),
     Column("clocks", Text),
     indexes=(
-        # What waits for a department, soonest first, with every column that may be asked for, so that each filter and
-        # the dashboard are answered from it alone.
+        # What waits for a department, soonest first, with every column that may be asked for, so that each filter is
+        # answered from it alone.
         Indexed(
             RUNNING,
             where="next_due IS NOT NULL",
             name="due",
             whole=True,
         ),
-        # What has turned yellow: the dashboard's.
+        # What has turned yellow, and what is overdue, in entries as short as can be: the dashboard counts them.
+        Indexed(("next_due", "department", "jurisdiction", "drill"), where="next_due IS NOT NULL", name="overdue"),
         Indexed(
             ("next_warn", "next_due", "department", "jurisdiction", "drill"),
             where="next_due IS NOT NULL",

@@ -4,7 +4,6 @@ What came after a month was frozen is never mixed into its figures: it stands be
 """
 
 from calendar import monthrange
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -21,6 +20,9 @@ Scope = Mapping[str, Any]
 """{"all": True}, {"department": code} or {"street_prefix": a division's code}; anything else sees nothing."""
 
 EVERYTHING: Scope = {"all": True}
+
+SCORE = "average_score"
+"""The indicator that is an average and no rate."""
 
 SCOPES = {"department": "department", "street": "street_prefix"}
 """Dimension → the scope that keeps a reader to some of its values."""
@@ -83,12 +85,10 @@ def indicators(
     filters: Mapping[str, str] | None = None,
     names: Iterable[str] | None = None,
     scope: Scope = EVERYTHING,
-    over_nothing: bool = True,
 ) -> list[Figure]:
     """Figures of the days from `since` through `through`, both included, grouped by `by` (see GROUPINGS).
 
-    Groups are in order, and each has all indicators of `names` (by default all there are), also those over nothing,
-    unless they are not wanted: in a city's month those are three of four.
+    Groups are in order, and each has all indicators of `names` (by default all there are), also those over nothing.
     Raises ValueError for a grouping, filter or indicator that does not exist.
     """
     names = tuple(INDICATORS if names is None else names)
@@ -96,22 +96,21 @@ def indicators(
     _known("grouping", by, GROUPINGS)
     _known("filter", filters, DIMENSIONS)
     _known("indicator", names, INDICATORS)
-    sums: dict[tuple[str, ...], dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0, 0, 0]))
+    sums: dict[tuple[str, ...], dict[str, list[int]]] = {} if by else {(): {}}
     periods = [each for each in by if each in PERIODS]
     query = _query(since, through, tuple(by), tuple(filters.items()), names, tuple(scope.items()))
     for indicator, adjustment, *kept, numerator, denominator in db.execute(query).all():
-        there = sums[_group(by, kept) if periods else tuple(kept)][indicator]
+        counted = sums.setdefault(_group(by, kept) if periods else tuple(kept), {})
+        there = counted.get(indicator)
+        if there is None:
+            there = counted[indicator] = [0, 0, 0, 0]
         first = 2 if adjustment else 0
         there[first] += numerator
         there[first + 1] += denominator
-    if not by:
-        sums.setdefault((), defaultdict(lambda: [0, 0, 0, 0]))
     figures: list[Figure] = []
     for key in sorted(sums):
         group, counted = dict(zip(by, key, strict=True)), sums[key]
-        figures += [
-            _figure(group, name, counted.get(name, NOTHING)) for name in names if over_nothing or name in counted
-        ]
+        figures += [_figure(group, name, counted.get(name, NOTHING)) for name in names]
     return figures
 
 
@@ -154,22 +153,27 @@ def ranking(
     filters: Mapping[str, str] | None = None,
     scope: Scope = EVERYTHING,
 ) -> list[Rank]:
-    """Rank departments (or another dimension) by their average score, adjustments included.
+    """Rank departments (or another dimension) by their average score, adjustments included; see `ranked`."""
+    figures = indicators(db, since=since, through=through, by=(by,), filters=filters, names=(SCORE,), scope=scope)
+    scores = {
+        figure.group[by]: (
+            round((figure.numerator + figure.adjustment_numerator) * TENTHS),
+            figure.denominator + figure.adjustment_denominator,
+        )
+        for figure in figures
+    }
+    return ranked(scores, at_least=at_least)
+
+
+def ranked(scores: Mapping[str, tuple[int, int]], *, at_least: int) -> list[Rank]:
+    """The ranking of these names by the average of their scores, given as a sum of tenths and how many they are.
 
     Only who has `at_least` final evaluations is ranked. Averages that are equal as fractions tie.
     """
-    figures = indicators(
-        db, since=since, through=through, by=(by,), filters=filters, names=("average_score",), scope=scope
-    )
-    return ranked(figures, at_least=at_least, by=by)
-
-
-def ranked(figures: Iterable[Figure], *, at_least: int, by: str) -> list[Rank]:
-    """The ranking that these figures of average scores give, which are grouped by `by`; see `ranking`."""
     scored = [
-        (figure.group[by], round((figure.numerator + figure.adjustment_numerator) * TENTHS), evaluations)
-        for figure in figures
-        if figure.group[by] and (evaluations := figure.denominator + figure.adjustment_denominator) >= at_least
+        (name, tenths, evaluations)
+        for name, (tenths, evaluations) in scores.items()
+        if name and evaluations and evaluations >= at_least
     ]
     scored.sort(key=lambda each: (-each[1] / each[2], each[0]))
     ranks: list[Rank] = []
@@ -181,17 +185,32 @@ def ranked(figures: Iterable[Figure], *, at_least: int, by: str) -> list[Rank]:
     return ranks
 
 
-def together(figures: Iterable[Figure]) -> list[Figure]:
-    """The figures of all groups as those of one."""
-    sums: dict[str, list[float]] = defaultdict(lambda: [0, 0, 0, 0])
-    for _, indicator, *counts in figures:
-        there = sums[indicator]
-        for place, count in enumerate(counts):
-            there[place] += count
-    return [
-        Figure({}, indicator, numerator, int(denominator), later_numerator, int(later_denominator))
-        for indicator, (numerator, denominator, later_numerator, later_denominator) in sums.items()
-    ]
+Sums = dict[str, dict[str, tuple[int, int]]]
+"""By group and indicator, numerator and denominator; the numerator of `average_score` is a sum of tenths."""
+
+
+def sums(
+    db: Connection, *, since: date, through: date, by: str, names: tuple[str, ...], scope: Scope = EVERYTHING
+) -> Sums:
+    """What `indicators` says by one dimension, with the adjustments and without what is over nothing.
+
+    A dashboard asks for a hundred departments at a time, and three of four figures would be over nothing.
+    """
+    found: Sums = {}
+    query = _query(since, through, (by,), (), names, tuple(scope.items()), apart=False)
+    for indicator, group, numerator, denominator in db.execute(query).all():
+        found.setdefault(group, {})[indicator] = numerator, denominator
+    return found
+
+
+def together(found: Sums) -> dict[str, tuple[int, int]]:
+    """The sums of all groups as those of one."""
+    every: dict[str, tuple[int, int]] = {}
+    for own in found.values():
+        for indicator, (numerator, denominator) in own.items():
+            before = every.get(indicator, (0, 0))
+            every[indicator] = before[0] + numerator, before[1] + denominator
+    return every
 
 
 QUERIES_KEPT = 1000
@@ -206,12 +225,16 @@ def _query(
     filters: tuple[tuple[str, str], ...],
     names: tuple[str, ...],
     scoped: tuple[tuple[str, Any], ...],
+    *,
+    apart: bool = True,
 ) -> Any:
+    """The question; `apart` says whether what came after a month was frozen is told apart."""
     scope, asked = dict(scoped), dict(filters)
     table = coarsest(by, asked, scope, _by_month(since, through, by))
     column = table.table.c
     time, digits = (column.day, len("2026-03-02")) if "day" in table.columns else (column.month, len("2026-03"))
-    kept = [column.indicator, column.adjustment, *(column[each] for each in by if each in DIMENSIONS)]
+    kept = [column.indicator, *([column.adjustment] if apart else ())]
+    kept += [column[each] for each in by if each in DIMENSIONS]
     if any(each in PERIODS for each in by):
         kept.append(time)
     # PostgreSQL adds whole numbers up to a decimal, so that the sum is said to be whole.
@@ -256,7 +279,7 @@ def _within(column: Any, scope: Scope) -> ColumnElement[bool]:
 
 def _figure(group: dict[str, str], name: str, sums: Sequence[int]) -> Figure:
     numerator, denominator, later_numerator, later_denominator = sums
-    if name == "average_score":
+    if name == SCORE:
         return Figure(group, name, numerator / TENTHS, denominator, later_numerator / TENTHS, later_denominator)
     return Figure(group, name, numerator, denominator, later_numerator, later_denominator)
 

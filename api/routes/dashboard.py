@@ -1,9 +1,8 @@
 """The dashboard: what a command centre, a street or a department sees first."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from functools import lru_cache, partial
-from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,7 +22,7 @@ from projections import overview
 from projections.board import BOARD
 from projections.inbox import INBOX
 from projections.overview import Lights
-from projections.statistics import Figure, Scope, Volumes, indicators, ranked, together, volumes
+from projections.statistics import SCORE, Scope, Volumes, ranked, sums, together, volumes
 from projections.times import micros
 
 __all__ = ["router"]
@@ -35,11 +34,6 @@ RATES = (
     "closing_on_time_rate", "satisfaction_rate",
 )  # fmt: skip
 """The rates that a dashboard shows; /timeliness has all."""
-
-NO_RATES: dict[str, float | None] = dict.fromkeys(RATES)
-"""The rates over nothing."""
-
-SCORE = "average_score"
 
 CITY_DIGITS, DISTRICT_DIGITS = 4, 6
 
@@ -171,22 +165,28 @@ def _month(deps: Deps, db: Connection, now: datetime, scope: Scope) -> Month:
     first = _local(deps, now).replace(day=1)
     last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
     by = "street" if scope.get("street_prefix") else "department"
-    found = indicators(db, since=first, through=last, by=(by,), names=(*RATES, SCORE), scope=scope, over_nothing=False)
+    found = sums(db, since=first, through=last, by=by, names=(*RATES, SCORE), scope=scope)
     at_least = deps.rules.policy(now).ranking_min_evaluations
-    places = ranked((figure for figure in found if figure.indicator == SCORE), at_least=at_least, by=by)
-    # What has no department, such as a report, counts among all, and is nobody's.
-    named = groupby(found, key=lambda figure: figure.group[by])
+    places = ranked({name: own[SCORE] for name, own in found.items() if SCORE in own}, at_least=at_least)
     return Month(
         month=f"{first:%Y-%m}",
         by=by,
         all=_rates(together(found)),
-        each=[Rates(name=name, rates=_rates(own)) for name, own in named if name],
+        # What has no department, such as a report, counts among all, and is nobody's.
+        each=[Rates(name=name, rates=_rates(own)) for name, own in sorted(found.items()) if name],
         ranking=[Place.model_validate(place, from_attributes=True) for place in places],
     )
 
 
-def _rates(figures: Iterable[Figure]) -> dict[str, float | None]:
-    return NO_RATES | {figure.indicator: figure.adjusted for figure in figures if figure.indicator != SCORE}
+def _rates(own: Mapping[str, tuple[int, int]]) -> dict[str, float | None]:
+    return {name: _rate(*own.get(name, NOTHING)) for name in RATES}
+
+
+NOTHING = (0, 0)
+
+
+def _rate(numerator: int, denominator: int) -> float | None:
+    return numerator / denominator if denominator else None
 
 
 def _local(deps: Deps, at: datetime) -> date:

@@ -20,7 +20,7 @@ from domain.registry.organisations import City
 from projections.board import BOARD, CONCERNS
 from projections.inbox import INBOX
 from projections.storage import ViewStore
-from projections.tables import ViewTable
+from projections.tables import Indexed, ViewTable
 from projections.times import moment
 from shaoxiang.house import migrate_all
 from shaoxiang.settings import Settings
@@ -285,6 +285,20 @@ class TestNoPageReadsItAll:
         for sort in row.listing.sorts:
             for leg in legs(sort, row.listing.tails):
                 assert walking._index(question, leg) is not None, (row.name, sort)
+
+    def test_what_a_street_has_not_closed_is_found_among_that_alone(self) -> None:
+        fixed = {"jurisdiction": ("220204001",), "state": ("whistled",)}
+        [leg] = legs("-reported_at", {})
+
+        def index(state: str) -> Indexed | None:
+            asked = {"street": "220204001", "state": state}
+            question = Question(BOARD, true, fixed, asked, None, lambda _: (), None, {})  # type: ignore[arg-type]
+            return walking._index(question, leg)
+
+        assert index("whistled") == next(each for each in BOARD.indexes if each.name == "open")
+        assert index("closed") == next(
+            each for each in BOARD.indexes if each.columns[0] == "jurisdiction" and not each.where
+        )
 
 
 class TestSearch:

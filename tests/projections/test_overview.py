@@ -2,6 +2,8 @@
 
 from collections import Counter as Tally
 from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlalchemy import true
@@ -13,6 +15,7 @@ from projections.board import BOARD
 from projections.inbox import INBOX
 from projections.overview import Lights
 from projections.projector import Projector
+from projections.storage import ViewStore
 from projections.tables import Row
 from tests.projections.conftest import Opener
 from tests.projections.kit import VIEWS, rows_of
@@ -62,3 +65,17 @@ def test_lights_are_those_of_the_rows_however_they_were_folded(opener: Opener, s
 
 def _all(_: object) -> object:
     return true()
+
+
+def test_lights_are_counted_in_indexes_alone(tmp_path: Path) -> None:
+    store = ViewStore(tmp_path / "views.db")
+    with closing(store):
+        store.prepare(VIEWS)
+        said: list[str] = []
+        for query in (overview.matters_query(_all, 6), overview.responses_query(_all)):
+            asked = query.params(at=BEFORE).compile(store.engine, compile_kwargs={"literal_binds": True})
+            with store.reading() as db:
+                said += [row[3] for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")]
+    looked = [line for line in said if line.startswith(("SEARCH", "SCAN")) and "_running" not in line]
+    assert sorted(line.split(" ")[1] for line in looked) == ["board_2", "board_2", "inbox_2", "inbox_2"]
+    assert [line for line in looked if "COVERING INDEX" not in line] == []

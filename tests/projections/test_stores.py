@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,9 @@ from projections.physical import REPLACED, SHADOW
 from projections.projector import Projector
 from projections.rebuilding import Rebuild, check, rebuild
 from projections.storage import ViewStore
+from projections.tables import METADATA
+from store.postgres_schema import migrate
+from tests.conftest import START
 from tests.projections.conftest import Opener
 from tests.projections.kit import AGAIN, VIEWS, Everything, everything, folded, stored
 
@@ -75,6 +78,22 @@ def test_views_that_were_never_folded_are_filled_by_a_rebuild(
         store.prepare(VIEWS)
         assert rebuild(log, store, VIEWS) == len(FACTS)
         assert everything(store) == expected
+
+
+def test_after_a_rebuild_an_index_answers_alone(database: str, tmp_path: Path) -> None:
+    migrate(database, START)
+    store = ViewStore.connect(database)
+    with stored(FACTS, tmp_path / "log.db") as log, closing(store):
+        store.prepare(VIEWS)
+        rebuild(log, store, VIEWS)
+        with store.reading() as db:
+            tables = db.exec_driver_sql(
+                "SELECT relname, relpages, relallvisible FROM pg_class WHERE relkind = 'r' AND relpages > 0 "
+                "AND relnamespace = 'views'::regnamespace"
+            ).all()
+    pages = {name: (every, visible) for name, every, visible in tables if name in METADATA.tables}
+    assert pages[BOARD.name][0] > 0
+    assert {name for name, (every, visible) in pages.items() if every != visible} == set()
 
 
 def test_what_comes_in_while_a_rebuild_is_at_work_is_in_it(
@@ -158,6 +177,9 @@ from pathlib import Path
 from desk.unit import KINDS
 from projections.rebuilding import rebuild
 from projections.storage import ViewStore
+from projections.tables import METADATA
+from store.postgres_schema import migrate
+from tests.conftest import START
 from store.log import EventLog
 from tests.projections.kit import AGAIN, VIEWS
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from domain.dispatch.facts import response as responses
 from domain.kernel import Fact
 from domain.policy.deadlines import Stage
 from projections import statistics
+from projections.indicators import INDICATORS, TENTHS
 from projections.posting import (
     BY_DEPARTMENT,
     BY_DEPARTMENT_MONTH,
@@ -22,7 +24,7 @@ from projections.posting import (
     INDICATOR_COUNTS,
 )
 from projections.projector import Projector
-from projections.statistics import Figure, Rank, indicators, ranking
+from projections.statistics import SCORE, Figure, Rank, indicators, ranking, sums, together
 from tests.projections.kit import folded, rows_of
 
 A, B = "2202-scjg", "2202-gaj"
@@ -103,14 +105,30 @@ def test_nothing_is_a_rate_of_nothing() -> None:
     assert len(found) == 25
 
 
-def test_what_is_over_nothing_is_left_out_where_it_is_not_wanted() -> None:
-    projector = folded(finished(Story(1)))
-    given = {"by": ("department",), "names": ("arrival_on_time_rate", "average_score", "valid_report_rate")}
+def test_sums_are_the_figures_with_what_came_later_and_without_what_is_over_nothing() -> None:
+    cancelled = Story(1)
+    told = [*finished(cancelled), *overdue(Story(2)), *closed(3, on_time=False), *evaluated(4, A, 92.5)]
+    cancelled.later(days=45)
+    told.append(cancelled.fact(cases.CaseCancelled, cancelled.case, reason="twice"))
+    projector = folded(told)
+    given = {"since": date(2026, 1, 1), "through": date(2026, 12, 31), "names": tuple(INDICATORS)}
     with projector.store.reading() as db:
-        every, some = indicators(db, **given), indicators(db, **given, over_nothing=False)
-    told = {(figure.group["department"], figure.indicator) for figure in some}
-    assert told == {(A, "arrival_on_time_rate"), ("", "valid_report_rate")}
-    assert some == [figure for figure in every if (figure.group["department"], figure.indicator) in told]
+        found = sums(db, **given, by="department")
+        figures = indicators(db, **given, by=("department",))
+    assert any(figure.adjustment_denominator for figure in figures)
+    assert found == {
+        name: {
+            figure.indicator: (
+                round((figure.numerator + figure.adjustment_numerator) * (TENTHS if figure.indicator == SCORE else 1)),
+                figure.denominator + figure.adjustment_denominator,
+            )
+            for figure in own
+            if any(figure[2:])
+        }
+        for name, own in groupby(figures, key=lambda figure: figure.group["department"])
+    }
+    assert together(found)["filing_rate"] == (3, 3)
+    assert together(found)[SCORE] == (925, 1)
 
 
 def test_a_drill_counts_nowhere() -> None:
