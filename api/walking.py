@@ -130,9 +130,15 @@ def _afresh(form: Hashable, make: Callable[[], T]) -> T:  # noqa: ARG001 - the f
 
 def narrowed(db: Connection, question: Question) -> Question:
     """The question, with the index by which one of its conditions alone leaves few rows, if there is such."""
+    counted = set()
     for index in question.table.indexes:
         first = index.columns[0]
+        rows = (first if first in question.fixed else None, index.where)
+        if rows in counted:
+            # Another index of the very same rows.
+            continue
         if index.when(question.asked) and (first in question.fixed or index.when is not always):
+            counted.add(rows)
             some = select(_plain(1)).select_from(question.table.table).limit(_plain(FEW + 1))
             if index.where is not None:
                 some = some.where(text(f"({index.where})"))

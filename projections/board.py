@@ -16,7 +16,7 @@ from projections import topics
 from projections.events import PREFIX, Event, report_of
 from projections.rows import Rows
 from projections.running import Running
-from projections.tables import Entity, Indexed, Keyed, Row, without
+from projections.tables import Entity, Indexed, Keyed, Row, never, without
 from projections.view import Handler, View
 
 MARKS = ("suspended", "listed", "drill")
@@ -82,11 +82,11 @@ BOARD = Entity(
             whole=True,
         ),
         # What has turned yellow, and what is overdue, in entries as short as can be: the dashboard counts them.
-        Indexed(("due_at", "jurisdiction", "drill"), where="due_at IS NOT NULL", name="overdue"),
+        Indexed(("due_at", "jurisdiction", "drill"), where="due_at IS NOT NULL", when=never, name="overdue"),
         Indexed(("warn_at", "due_at", "jurisdiction", "drill"), where="due_at IS NOT NULL", name="warn"),
         # One matter, by the number that people say aloud.
         Indexed(("number",), where="number IS NOT NULL"),
-        # What is not closed, or was never filed: few among many, in one street and in all.
+        # What is not closed, or was never filed: few among many, in one street and in all, as reported and as filed.
         Indexed(
             ("jurisdiction", "state", "reported_at", "id"),
             where="state <> 'closed'",

@@ -17,7 +17,7 @@ from projections.board import BOARD
 from projections.events import Event, sibling
 from projections.rows import Rows
 from projections.running import Running
-from projections.tables import Entity, Indexed, Row
+from projections.tables import Entity, Indexed, Row, never
 from projections.times import micros_of, optional_micros
 from projections.view import Handler, View
 
@@ -86,7 +86,12 @@ INBOX = Entity(
             whole=True,
         ),
         # What has turned yellow, and what is overdue, in entries as short as can be: the dashboard counts them.
-        Indexed(("next_due", "department", "jurisdiction", "drill"), where="next_due IS NOT NULL", name="overdue"),
+        Indexed(
+            ("next_due", "department", "jurisdiction", "drill"),
+            where="next_due IS NOT NULL",
+            when=never,
+            name="overdue",
+        ),
         Indexed(
             ("next_warn", "next_due", "department", "jurisdiction", "drill"),
             where="next_due IS NOT NULL",

@@ -72,7 +72,7 @@ _ALL, _YELLOW, _RED = literal_column("0", Integer), literal_column("1", Integer)
 def _query(running: Running, by: Any, due: Any, warn: Any, within: Within, digits: int | None) -> Query:
     """By name: how many run, how many of them are yellow, and how many red, each where there are any."""
     rows, counts = running.entity.table.c, running.table.table.c
-    # Said in one condition: of two, joined by OR, a server makes two searches, and goes to the rows themselves.
+    # Said in one condition: of two, joined by OR, a database makes two searches, and goes to the rows themselves.
     runs = rows.drill.is_not(true()), due.is_not(None), within(rows)
     at = bindparam("at", type_=BigInteger)
     counted, name = (each if digits is None else func.substr(each, 1, digits) for each in (counts[by.name], by))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import structlog
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
@@ -44,6 +45,8 @@ FEW = 20
 
 LEASE_SECONDS = 3
 """After how long without a word the server ends the leader's session; it has something to say at least every second."""
+
+log = structlog.get_logger(__name__)
 
 _LEADS, _REBUILDS, _PREPARES = (7_202_212_150, 7_202_212_151, 7_202_212_152)
 """Advisory locks: of the leader, of a rebuild, and of whoever makes tables."""
@@ -274,19 +277,36 @@ class PostgresBackend:
 
         def run(statement: str) -> None:
             with self._writers.connect() as db, db.begin():
+                # What is not on disk yet is visible to all for no vacuum.
+                db.exec_driver_sql("SET LOCAL synchronous_commit = on")
                 db.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{_INDEX_MEMORY}'")
                 db.exec_driver_sql("SET LOCAL max_parallel_maintenance_workers = 0")
                 db.exec_driver_sql(statement)
 
-        def finish(name: str) -> None:
-            # Until a table is vacuumed, no index answers alone; autovacuum would come only when people work with it.
-            with self._writers.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
-                db.exec_driver_sql(f"VACUUM (ANALYZE, TRUNCATE FALSE) {name}")
-                db.exec_driver_sql(f"ALTER TABLE {name} RESET (autovacuum_enabled)")
-
+        names = [tables.name(declared) for declared in largest]
+        finish = [f"ANALYZE {name}" for name in names]
+        finish += [f"ALTER TABLE {name} RESET (autovacuum_enabled)" for name in names]
         with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
             list(threads.map(run, statements))
-            list(threads.map(finish, map(tables.name, largest)))
+            list(threads.map(run, finish))
+
+    def settle(self, tables: TableSet) -> None:
+        """Vacuum loaded tables: until then no index answers alone, and autovacuum would come when people use them.
+
+        Rows that somebody's older transaction may not see keep a table from that; a warning then names it.
+        """
+
+        def vacuum(name: str) -> None:
+            with self._writers.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+                db.exec_driver_sql(f"VACUUM (TRUNCATE FALSE) {name}")
+                [pages] = db.exec_driver_sql(
+                    f"SELECT relpages - relallvisible FROM pg_class WHERE oid = '{name}'::regclass"  # noqa: S608 - as above
+                ).one()
+            if pages:
+                log.warning("a folded table is slow to read until it is vacuumed", table=name, pages=pages)
+
+        with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+            list(threads.map(vacuum, map(tables.name, self._largest_first(tables))))
 
     def _largest_first(self, tables: TableSet) -> list[ViewTable]:
         """In this order nobody is left with a large one at the end, when the others have nothing to do any more."""

@@ -31,6 +31,7 @@ from projections.parking import (
 )
 from projections.physical import TableSet
 from projections.rebuilding import Difference, Progress, ViewMaker, check, rebuild
+from projections.rows import SettleError
 from projections.storage import ViewStore
 from projections.view import View, closure
 from store.errors import StoreError
@@ -268,8 +269,8 @@ class Projector:
             return self._fold(limit)
         except PoisonError as poison:
             return self._around(poison)
-        except (DataError, IntegrityError) as refused:
-            # The database refuses a value that some event holds.
+        except (DataError, IntegrityError, SettleError) as refused:
+            # The database refuses a value that some event holds, or a row cannot be made ready with it.
             if limit > 1:
                 return self._narrowed(limit // 2)
             self._park(self.source.raw(self._position, 1)[0], refused)
@@ -338,8 +339,8 @@ class Projector:
                 raws = [raw for position in positions_of(db, case) for raw in self.source.raw(position - 1, 1)]
                 self._live.put(db, raws)
                 take_back(db, case)
-        except PoisonError as poison:
-            log.warning("case stays parked", case=case, error=str(poison))
+        except (PoisonError, SettleError) as problem:
+            log.warning("case stays parked", case=case, error=str(problem))
             with self.store.writing() as db:
                 answer(db, case)
             return False

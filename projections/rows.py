@@ -28,6 +28,13 @@ def in_cases(case: str) -> bool:
     return case[_VERSION_AT] == _IN_CASES
 
 
+class SettleError(Exception):
+    """What was left to be done before a row is written failed; it names the row, and the cause."""
+
+    def __init__(self, entity: Entity, row: Row, cause: Exception) -> None:
+        super().__init__(f"{row[entity.first]} of {entity.name} could not be settled: {type(cause).__name__}: {cause}")
+
+
 class Changes(NamedTuple):
     """What is to be written. Rows of entities are as they stand; `Entity.written` gives their columns.
 
@@ -233,7 +240,11 @@ class Rows:
                 drops[table].extend(key for key, values in keyed.items() if values is None)
         for entity, settle in self._settles.items():
             for row in entities.get(entity, ()):
-                settle(row, self)
+                try:
+                    settle(row, self)
+                except Exception as cause:
+                    # As with an event that cannot be folded: one row must not stop the others.
+                    raise SettleError(entity, row, cause) from cause
         return Changes(
             dict(entities), dict(puts), dict(drops), dict(self._appended), dict(self._amounts(coarser=coarser))
         )

@@ -173,7 +173,7 @@ def ranked(scores: Mapping[str, tuple[int, int]], *, at_least: int) -> list[Rank
     scored = [
         (name, tenths, evaluations)
         for name, (tenths, evaluations) in scores.items()
-        if name and evaluations and evaluations >= at_least
+        if name and evaluations >= at_least
     ]
     scored.sort(key=lambda each: (-each[1] / each[2], each[0]))
     ranks: list[Rank] = []
@@ -189,13 +189,15 @@ Sums = dict[str, dict[str, tuple[int, int]]]
 """By group and indicator, numerator and denominator; the numerator of `average_score` is a sum of tenths."""
 
 
-def sums(
+def summed(
     db: Connection, *, since: date, through: date, by: str, names: tuple[str, ...], scope: Scope = EVERYTHING
 ) -> Sums:
-    """What `indicators` says by one dimension, with the adjustments and without what is over nothing.
+    """What `indicators` says by one dimension, with the adjustments and without what nothing was counted for.
 
-    A dashboard asks for a hundred departments at a time, and three of four figures would be over nothing.
+    A dashboard asks for a hundred departments at a time, and three of four figures would be over nothing. Raises
+    ValueError for a dimension that does not exist.
     """
+    _known("dimension", (by,), DIMENSIONS)
     found: Sums = {}
     query = _query(since, through, (by,), (), names, tuple(scope.items()), apart=False)
     for indicator, group, numerator, denominator in db.execute(query).all():

@@ -106,6 +106,9 @@ class Backend(Protocol):
     def index(self, tables: TableSet, tag: str) -> None:
         """Give loaded tables their keys and indexes."""
 
+    def settle(self, tables: TableSet) -> None:
+        """Make loaded tables as quick to read as those that are long in use."""
+
     def options(self, *, parts: bool) -> dict[str, Any]:
         """How a table that is loaded is made."""
 

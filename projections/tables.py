@@ -42,6 +42,11 @@ def always(_: Mapping[str, Any]) -> bool:
     return True
 
 
+def never(_: Mapping[str, Any]) -> bool:
+    """For an index that is counted along and never walked, since it lacks the key that makes its order total."""
+    return False
+
+
 def without(column: str, value: str) -> Callable[[Mapping[str, Any]], bool]:
     """For an index that leaves out the rows with this value: whether another value is asked for."""
     return lambda asked: asked.get(column, value) != value

@@ -22,7 +22,7 @@ from projections import overview
 from projections.board import BOARD
 from projections.inbox import INBOX
 from projections.overview import Lights
-from projections.statistics import SCORE, Scope, Volumes, ranked, sums, together, volumes
+from projections.statistics import SCORE, Scope, Volumes, ranked, summed, together, volumes
 from projections.times import micros
 
 __all__ = ["router"]
@@ -165,7 +165,7 @@ def _month(deps: Deps, db: Connection, now: datetime, scope: Scope) -> Month:
     first = _local(deps, now).replace(day=1)
     last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
     by = "street" if scope.get("street_prefix") else "department"
-    found = sums(db, since=first, through=last, by=by, names=(*RATES, SCORE), scope=scope)
+    found = summed(db, since=first, through=last, by=by, names=(*RATES, SCORE), scope=scope)
     at_least = deps.rules.policy(now).ranking_min_evaluations
     places = ranked({name: own[SCORE] for name, own in found.items() if SCORE in own}, at_least=at_least)
     return Month(

@@ -65,3 +65,9 @@ def test_the_dashboards_month_is_what_the_figures_say(house: Office) -> None:
     assert {row["name"] for row in month["each"]} == {house.city.find(each).code for each in (MARKET, POLICE)}
     assert month["all"]["arrival_on_time_rate"] == 1
     assert house.get("street", "/dashboard").json()["month"]["by"] == "street"
+
+
+def test_a_month_in_which_nothing_was_counted_has_no_rates(house: Office) -> None:
+    month = house.get("command", "/dashboard").json()["month"]
+    assert month["each"] == month["ranking"] == []
+    assert month["all"]["arrival_on_time_rate"] is None

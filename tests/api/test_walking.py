@@ -300,6 +300,11 @@ class TestNoPageReadsItAll:
             each for each in BOARD.indexes if each.columns[0] == "jurisdiction" and not each.where
         )
 
+    def test_what_is_counted_along_an_index_of_its_own_is_not_walked_along_it(self) -> None:
+        question = Question(INBOX, true, {}, {}, None, lambda _: (), None, {})  # type: ignore[arg-type]
+        [leg] = legs("next_due", {})
+        assert walking._index(question, leg) is None
+
 
 class TestSearch:
     def found(self, store: ViewStore, city: City, text: str) -> set[str]:

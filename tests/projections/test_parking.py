@@ -2,17 +2,18 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 import pytest
 from sqlalchemy import Column, Integer
 
-from bench.histories import MemoryLog, Story
+from bench.histories import MemoryLog, Story, raw
 from domain.kernel import Fact
 from projections.board import BOARD
 from projections.events import Event
-from projections.folding import PoisonError
+from projections.folding import PoisonError, case_keys
 from projections.history import HISTORY
 from projections.projector import Parked, Projector
 from projections.rebuilding import check, rebuild
@@ -76,6 +77,22 @@ def test_the_case_is_parked_and_the_others_go_on(views: tuple[View, ...], store:
     assert "cannot be folded" in alarms[0].error
 
 
+def test_a_case_whose_row_cannot_be_made_ready_is_parked_and_the_others_go_on(store: ViewStore) -> None:
+    def settle(row: Row, _: Rows) -> None:
+        if row["id"] == str(BAD.case):
+            msg = "cannot be reckoned"
+            raise ValueError(msg)
+
+    views = tuple(replace(view, settles={BOARD: settle}) if BOARD in view.tables else view for view in VIEWS)
+    projector = Projector(MemoryLog(list(_told())), store, views)
+    projector.catch_up()
+    [parked] = projector.parked()
+    assert parked.case_id == str(BAD.case)
+    assert "cannot be reckoned" in (parked.error or "")
+    assert set(_boards(projector)) == {str(GOOD.case)}
+    assert projector.retry_parked() == 0
+
+
 def test_later_events_of_a_parked_case_wait_behind_the_one_that_failed(
     views: tuple[View, ...], store: ViewStore
 ) -> None:
@@ -136,6 +153,13 @@ def test_an_event_that_cannot_be_read_parks_the_case_of_its_stream(store: ViewSt
     projector.catch_up()
     assert [each.case_id for each in projector.parked()] == [str(BAD.case)]
     assert _boards(projector)[str(GOOD.case)]["state"] == "whistled"
+
+
+def test_an_event_of_an_unknown_topic_belongs_to_the_case_that_it_names() -> None:
+    fact = next(_told())
+    position, stream, version, _, state = raw(1, fact)
+    elsewhere = state.replace(str(BAD.case).encode(), str(GOOD.case).encode())
+    assert case_keys((position, stream, version, "case.unheard.v1", elsewhere))[0] == str(GOOD.case)
 
 
 def test_an_event_of_an_unknown_topic_is_not_skipped(store: ViewStore) -> None:

@@ -177,9 +177,6 @@ from pathlib import Path
 from desk.unit import KINDS
 from projections.rebuilding import rebuild
 from projections.storage import ViewStore
-from projections.tables import METADATA
-from store.postgres_schema import migrate
-from tests.conftest import START
 from store.log import EventLog
 from tests.projections.kit import AGAIN, VIEWS
 
