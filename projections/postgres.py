@@ -290,13 +290,13 @@ class PostgresBackend:
             list(threads.map(run, statements))
             list(threads.map(run, finish))
 
-    def settle(self, tables: TableSet) -> None:
+    def vacuum(self, tables: TableSet) -> None:
         """Vacuum loaded tables: until then no index answers alone, and autovacuum would come when people use them.
 
         Rows that somebody's older transaction may not see keep a table from that; a warning then names it.
         """
 
-        def vacuum(name: str) -> None:
+        def run(name: str) -> None:
             with self._writers.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
                 db.exec_driver_sql(f"VACUUM (TRUNCATE FALSE) {name}")
                 [pages] = db.exec_driver_sql(
@@ -306,7 +306,7 @@ class PostgresBackend:
                 log.warning("a folded table is slow to read until it is vacuumed", table=name, pages=pages)
 
         with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
-            list(threads.map(vacuum, map(tables.name, self._largest_first(tables))))
+            list(threads.map(run, map(tables.name, self._largest_first(tables))))
 
     def _largest_first(self, tables: TableSet) -> list[ViewTable]:
         """In this order nobody is left with a large one at the end, when the others have nothing to do any more."""

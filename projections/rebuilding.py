@@ -103,7 +103,7 @@ class Rebuild:
             with self._timed("indexes"):
                 self._store.backend.index(self._tables, f"_{secrets.token_hex(3)}")
             with self._timed("vacuum"):
-                self._store.backend.settle(self._tables)
+                self._store.backend.vacuum(self._tables)
             with self._timed("late"):
                 self._catch_up()
             with self._timed("swap"):

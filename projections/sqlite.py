@@ -176,7 +176,7 @@ class SqliteBackend:
                 for index in tables.indexes(declared, tag):
                     db.execute(CreateIndex(index))
 
-    def settle(self, tables: TableSet) -> None:
+    def vacuum(self, tables: TableSet) -> None:
         """Nothing: a table in a file is as quick to read from the first moment on."""
 
     def options(self, *, parts: bool) -> dict[str, Any]:

@@ -106,7 +106,7 @@ class Backend(Protocol):
     def index(self, tables: TableSet, tag: str) -> None:
         """Give loaded tables their keys and indexes."""
 
-    def settle(self, tables: TableSet) -> None:
+    def vacuum(self, tables: TableSet) -> None:
         """Make loaded tables as quick to read as those that are long in use."""
 
     def options(self, *, parts: bool) -> dict[str, Any]:

@@ -183,6 +183,7 @@ def _rates(own: Mapping[str, tuple[int, int]]) -> dict[str, float | None]:
 
 
 NOTHING = (0, 0)
+"""The sums of an indicator of which nothing was counted."""
 
 
 def _rate(numerator: int, denominator: int) -> float | None:
