@@ -12,8 +12,8 @@ from bench.filling import fill
 from bench.harness import Sample, measure, real_folder
 from bench.postgres import Postgres, quarter_of_memory
 from desk.unit import KINDS
-from projections import copying
 from projections.bulk import BAND_EVENTS
+from projections.copying import copied
 from projections.events import decode
 from projections.folding import Folder
 from projections.physical import SCRATCH, Load, TableSet, loads, quoted
@@ -122,7 +122,7 @@ class Rows:
         tables = TableSet(self._where.views, SCRATCH)
         with store.writing() as db:
             store.create_for_loading(db, tables)
-        ready = [[_ready(tables, load, copied=store.backend.shared) for load in band] for band in self.bands]
+        ready = [[_ready(tables, load, shared=store.backend.shared) for load in band] for band in self.bands]
 
         def work() -> None:
             for band in ready:
@@ -142,10 +142,10 @@ class Rows:
         return sample
 
 
-def _ready(tables: TableSet, load: Load, *, copied: bool) -> tuple[str, Any]:
+def _ready(tables: TableSet, load: Load, *, shared: bool) -> tuple[str, Any]:
     name = tables.name(load.table) + load.suffix
-    if copied:
-        return copying.statement(name, quoted(load.table.columns)), copying.text(load.rows)
+    if shared:
+        return copied(name, quoted(load.table.columns), load.rows)
     return f"INSERT INTO {name} VALUES ({', '.join('?' * len(load.table.columns))})", load.rows  # noqa: S608 - names are declared in code
 
 

@@ -23,7 +23,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.schema import CreateIndex
 
-from projections import copying
+from projections.copying import copied
 from projections.events import PREFIX
 from projections.physical import (
     Load,
@@ -351,8 +351,9 @@ class PostgresBackend:
 
     def _copy(self, cursor: "psycopg.Cursor[Any]", table: ViewTable, name: str, values: list[tuple[Any, ...]]) -> None:
         if values:
-            with cursor.copy(copying.statement(name, quoted(table.columns))) as copy:
-                copy.write(copying.text(values))
+            statement, text = copied(name, quoted(table.columns), values)
+            with cursor.copy(statement) as copy:
+                copy.write(text)
 
 
 @contextmanager

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from projections import copying
+from projections.copying import copied
 
 TRICKY = (
-    "null", "None", "", '"', "\\.", "],[", ",", "a\tb", "back\\slash", "line\nbreak", "\\N", "\\null", "\r",
+    "null", "None", "", '"', "\\.", "],[", "]\t[", ",", "a\tb", "back\\slash", "line\nbreak", "\\N", "\\null", "\r",
     '{"quoted": "\\"null\\""}', "案卷",
 )  # fmt: skip
 TEXTS = st.one_of(st.sampled_from(TRICKY), st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
@@ -37,11 +37,9 @@ def connection(postgres: Any) -> Any:
 
 def _through(connection: "psycopg.Connection[Any]", rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     connection.execute("TRUNCATE copied")
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(copying.statement("copied", "said, counted, held, measured")) as copy,
-    ):
-        copy.write(copying.text(rows))
+    statement, text = copied("copied", "said, counted, held, measured", rows)
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write(text)
     return connection.execute("SELECT * FROM copied").fetchall()
 
 
