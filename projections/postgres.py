@@ -6,23 +6,20 @@ A leader that is stopped, or hangs, keeps its session though; after `LEASE_SECON
 silence the server ends that, or whoever stands by does.
 """
 
-import os
 import select
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import psycopg
-import structlog
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
-from sqlalchemy.schema import CreateIndex
 
+from projections import finishing
 from projections.copying import copied
 from projections.events import PREFIX
 from projections.physical import (
@@ -45,8 +42,6 @@ FEW = 20
 
 LEASE_SECONDS = 3
 """After how long without a word the server ends the leader's session; it has something to say at least every second."""
-
-log = structlog.get_logger(__name__)
 
 _LEADS, _REBUILDS, _PREPARES = (7_202_212_150, 7_202_212_151, 7_202_212_152)
 """Advisory locks: of the leader, of a rebuild, and of whoever makes tables."""
@@ -75,7 +70,6 @@ _WRITE = (
 _POOL_SECONDS = 5
 """How long a reader waits for one of the connections, before it is told to come back."""
 
-_INDEX_MEMORY = "512MB"
 _MARK = "%s"
 
 
@@ -261,61 +255,18 @@ class PostgresBackend:
     def add_up(self, db: Connection, tables: TableSet) -> None:
         """Add up the parts of the counters."""
         db.exec_driver_sql("SET LOCAL enable_seqscan = on")
-        db.exec_driver_sql(f"SET LOCAL work_mem = '{_INDEX_MEMORY}'")
+        db.exec_driver_sql(f"SET LOCAL work_mem = '{finishing.SORTING_MEMORY}'")
         for counter in tables.counters:
             for statement in additions(counter, tables):
                 db.exec_driver_sql(statement)
 
     def index(self, tables: TableSet, tag: str) -> None:
-        """Give loaded tables their keys and indexes, as many at a time as there are cores, and their statistics."""
-        dialect, largest = self._writers.dialect, self._largest_first(tables)
-        statements = [
-            str(CreateIndex(index).compile(dialect=dialect))
-            for declared in largest
-            for index in tables.indexes(declared, tag)
-        ]
-
-        def run(statement: str) -> None:
-            with self._writers.connect() as db, db.begin():
-                # What is not on disk yet is visible to all for no vacuum.
-                db.exec_driver_sql("SET LOCAL synchronous_commit = on")
-                db.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{_INDEX_MEMORY}'")
-                db.exec_driver_sql("SET LOCAL max_parallel_maintenance_workers = 0")
-                db.exec_driver_sql(statement)
-
-        names = [tables.name(declared) for declared in largest]
-        finish = [f"ANALYZE {name}" for name in names]
-        finish += [f"ALTER TABLE {name} RESET (autovacuum_enabled)" for name in names]
-        with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
-            list(threads.map(run, statements))
-            list(threads.map(run, finish))
+        """Give loaded tables their keys and indexes, and their statistics."""
+        finishing.index(self._writers, tables, tag)
 
     def vacuum(self, tables: TableSet) -> None:
-        """Vacuum loaded tables: until then no index answers alone, and autovacuum would come when people use them.
-
-        Rows that somebody's older transaction may not see keep a table from that; a warning then names it.
-        """
-
-        def run(name: str) -> None:
-            with self._writers.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
-                db.exec_driver_sql(f"VACUUM (TRUNCATE FALSE) {name}")
-                [pages] = db.exec_driver_sql(
-                    f"SELECT relpages - relallvisible FROM pg_class WHERE oid = '{name}'::regclass"  # noqa: S608 - as above
-                ).one()
-            if pages:
-                log.warning("a folded table is slow to read until it is vacuumed", table=name, pages=pages)
-
-        with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
-            list(threads.map(run, map(tables.name, self._largest_first(tables))))
-
-    def _largest_first(self, tables: TableSet) -> list[ViewTable]:
-        """In this order nobody is left with a large one at the end, when the others have nothing to do any more."""
-        with self._writers.connect() as db:
-            sizes = {
-                declared: db.exec_driver_sql(f"SELECT pg_table_size('{tables.name(declared)}')").scalar() or 0
-                for declared in tables.tables
-            }
-        return sorted(tables.tables, key=lambda declared: -sizes[declared])
+        """Vacuum loaded tables: until then no index answers alone."""
+        finishing.vacuum(self._writers, tables)
 
     def options(self, *, parts: bool) -> dict[str, Any]:
         """How a table that is loaded is made. Parts are gone before anybody reads the rest, so they are not logged."""

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 from sqlalchemy import inspect, update
+from structlog.testing import capture_logs
 
 from bench.histories import MemoryLog, interleaved
 from domain.kernel import Fact
@@ -94,6 +95,19 @@ def test_after_a_rebuild_an_index_answers_alone(database: str, tmp_path: Path) -
     pages = {name: (every, visible) for name, every, visible in tables if name in METADATA.tables}
     assert pages[BOARD.name][0] > 0
     assert {name for name, (every, visible) in pages.items() if every != visible} == set()
+
+
+def test_a_table_that_an_older_reader_keeps_from_being_quick_is_named(database: str, tmp_path: Path) -> None:
+    migrate(database, START)
+    store = ViewStore.connect(database)
+    with stored(FACTS, tmp_path / "log.db") as log, closing(store):
+        store.prepare(VIEWS)
+        with store.reading() as db, capture_logs() as said:
+            # Only from its first question on does a reader see one state.
+            db.exec_driver_sql("SELECT 1").all()
+            rebuild(log, store, VIEWS)
+    named = {each["table"] for each in said if each["event"] == "a folded table is slow to read until it is vacuumed"}
+    assert BOARD.name + SHADOW in named
 
 
 def test_what_comes_in_while_a_rebuild_is_at_work_is_in_it(
