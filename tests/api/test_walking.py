@@ -231,6 +231,22 @@ def test_a_page_for_which_too_few_match_is_short_and_names_where_to_go_on(
     assert (found, turned) == ([], ROWS // 15 + 1)
 
 
+def test_no_rows_are_counted_twice_for_one_page(store: ViewStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several indexes hold what is whistled; whether that is few rows is asked once."""
+    monkeypatch.setattr(walking, "FEW", 1)
+    monkeypatch.setattr(listing, "STEPS", (3, ROWS))
+    counted: list[str] = []
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        if statement.startswith("SELECT count"):
+            counted.append(str((statement, parameters)))
+
+    event.listen(store.engine, "before_cursor_execute", note)
+    pages(store, BOARD_LIST, filters={"state": "whistled"}, sort="-reported_at", limit=ROWS)
+    assert counted
+    assert len(counted) == len(set(counted))
+
+
 @pytest.mark.parametrize("text", ["\0", "a\0b"])
 def test_a_text_that_no_store_can_hold_matches_nothing(store: ViewStore, text: str) -> None:
     assert pages(store, BOARD_LIST, filters={"item": text})[0] == []
