@@ -119,23 +119,27 @@ def run(
     with ExitStack() as stack:
         folder = stack.enter_context(real_folder())
         server = stack.enter_context(Postgres.start(settings=SERVER)) if store == "postgres" else None
-        large = _filled(folder / "large", server, "large", cases=int(cases))
+        large = filled(folder / "large", server, "large", cases=int(cases))
         with _place(large, server) as where:
             size: dict[str, object] = {"name": "size", "cases": int(cases), "events": where.log.position()}
             yield size | {"filled_seconds": round(large.seconds, 1)}
             yield from rebuild.rows_for(where)
-        with open_premises(large.settings, SystemClock().now, folds=True) as premises:
-            ways, tokens = _drawn(premises), _tokens(premises)
-            sql = _sql(premises, ways)
-        # A collection of this process's rubbish, which is a bench's and no server's, would count as latency.
-        with _served(folder, large, 1 if server is None else int(apis)) as addresses, undisturbed():
-            reads = asyncio.run(_read(addresses, ways, tokens, int(requests), rate))
-        yield from (_row(name, times, sql) for name, times in reads.items())
-        little = _filled(folder / "small", server, "small", events=int(small))
+        yield from rows_for(folder, large, requests=int(requests), rate=rate, apis=1 if server is None else int(apis))
+        little = filled(folder / "small", server, "small", events=int(small))
         yield from _commands(large, little, carried)
         if check:
-            with open_premises(large.settings, SystemClock().now, folds=True) as premises:
-                yield from _proved(premises, large)
+            yield from proved(large)
+
+
+def rows_for(folder: Path, large: Store, *, requests: int, rate: float, apis: int) -> Iterator[dict[str, object]]:
+    """The rows of the reads on a store that was filled and folded."""
+    with open_premises(large.settings, SystemClock().now, folds=True) as premises:
+        ways, tokens = _drawn(premises), _tokens(premises)
+        sql = _sql(premises, ways)
+    # A collection of this process's rubbish, which is a bench's and no server's, would count as latency.
+    with _served(folder, large, apis) as addresses, undisturbed():
+        reads = asyncio.run(_read(addresses, ways, tokens, requests, rate))
+    yield from (_row(name, times, sql) for name, times in reads.items())
 
 
 @contextmanager
@@ -164,10 +168,11 @@ def _served(folder: Path, store: Store, apis: int) -> Iterator[list[str]]:
         yield [process.address() for process in processes]
 
 
-def _proved(premises: Premises, store: Store) -> Iterator[dict[str, object]]:
+def proved(store: Store) -> Iterator[dict[str, object]]:
     """The views beside a fresh fold, and a sample of the log beside the same cases done through the desk."""
-    differences = premises.house.projector.check()
-    found = sample(premises.house.log, store.copies(), share=SAMPLED, seed=SEED, until=store.until)
+    with open_premises(store.settings, SystemClock().now, folds=True) as premises:
+        differences = premises.house.projector.check()
+        found = sample(premises.house.log, store.copies(), share=SAMPLED, seed=SEED, until=store.until)
     yield {"name": "check", "differences": len(differences)}
     yield {"name": "sample", "cases": found.cases, "events": found.events, "different": len(found.different)}
 
@@ -176,7 +181,7 @@ SERVER = {"shared_buffers": quarter_of_memory(), "max_wal_size": "16GB", "random
 """As docs/operations.md has it for a machine with a few gigabytes and an SSD."""
 
 
-def _filled(
+def filled(
     folder: Path, server: Postgres | None, name: str, *, cases: int | None = None, events: int | None = None
 ) -> Store:
     """A store whose log ends now."""
