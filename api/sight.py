@@ -20,7 +20,16 @@ from projections.interviews import INTERVIEWS
 from projections.statistics import EVERYTHING, Scope
 from projections.tables import Entity
 
-__all__ = ["must_see", "must_see_cases", "must_see_outcomes", "seen", "seen_in", "sight_of", "statistical"]
+__all__ = [
+    "must_see",
+    "must_see_cases",
+    "must_see_outcomes",
+    "seen",
+    "seen_in",
+    "sees_everything",
+    "sight_of",
+    "statistical",
+]
 
 
 def sight_of(deps: Deps, actor: Actor) -> Sight:
@@ -46,8 +55,12 @@ def must_see_outcomes(deps: Deps, actor: Actor) -> Sight:
 
 def statistical(deps: Deps, reader: Sight) -> Scope:
     """The scope of figures: what lies in the whole city is simply everything, and coarser sums can tell it."""
-    whole = reader.scope.get("street_prefix") == deps.city.code
-    return EVERYTHING if whole else reader.scope
+    return EVERYTHING if sees_everything(deps, reader) else reader.scope
+
+
+def sees_everything(deps: Deps, reader: Sight) -> bool:
+    """Whether every matter of the city lies in the scope, so that nobody need look where one lies."""
+    return reader.scope.get("street_prefix") == deps.city.code or bool(reader.scope.get("all"))
 
 
 def must_see(deps: Deps, db: Connection, actor: Actor, stream: UUID) -> Sight:

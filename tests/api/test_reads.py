@@ -324,7 +324,7 @@ def test_a_read_waits_for_the_write_that_it_names(tmp_path: Path) -> None:
     house = build(tmp_path, wait_at_most=0.2)
     report = house.reported()
     position = str(house.house.log.position())
-    path, prefer = f"/api/v1/reports/{report}", house.by("command") | {"Prefer": "wait=5"}
+    path, prefer = f"/api/v1/reports/{report}", house.by("street") | {"Prefer": "wait=5"}
 
     behind = house.client.get(path, headers=prefer | {"X-Log-Position": position})
     assert (behind.status_code, "Preference-Applied" in behind.headers) == (404, False)
@@ -332,6 +332,16 @@ def test_a_read_waits_for_the_write_that_it_names(tmp_path: Path) -> None:
     house.house.projector.catch_up()
     there = house.client.get(path, params={"position": position}, headers=prefer)
     assert (there.status_code, there.headers["Preference-Applied"]) == (200, "wait=5")
+
+
+def test_who_sees_the_whole_city_sees_a_thing_as_soon_as_it_is_written(tmp_path: Path) -> None:
+    """Where it lies makes no difference to them, so they need not wait until a view tells."""
+    house = build(tmp_path)
+    report = house.reported()
+
+    found = house.get("command", f"/reports/{report}")
+    assert (found.status_code, found.json()["state"]) == (200, "reported")
+    assert house.get("command", f"/reports/{uuid4()}").status_code == 404
 
 
 def test_why_a_deadline_is_what_it_is(house: Office) -> None:
