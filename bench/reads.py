@@ -22,6 +22,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import func, select, true
 
+from api.routes.dashboard import DISTRICT_DIGITS
 from api.routes.files import IDENTITIES
 from bench import rebuild
 from bench.client import Client
@@ -266,8 +267,8 @@ def _slowest(ask: Callable[[], object]) -> float:
 
 
 def _lights(premises: Premises) -> str:
-    """What a dashboard asks about the matters of a whole city."""
-    query = overview.matters_query(lambda _: true()).params(at=micros(SystemClock().now()))
+    """What a dashboard asks about what runs in a whole city."""
+    query = overview.query(lambda _: true(), lambda _: true(), DISTRICT_DIGITS).params(at=micros(SystemClock().now()))
     return str(query.compile(premises.house.views.engine, compile_kwargs={"literal_binds": True}))
 
 

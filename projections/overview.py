@@ -7,13 +7,14 @@ Light is a matter of the moment, so it is reckoned when somebody looks. How many
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
     CompoundSelect,
     Connection,
     Integer,
+    Select,
     bindparam,
     func,
     literal_column,
@@ -42,42 +43,59 @@ class Lights:
     red: int = 0
 
 
-def matters_query(within: Within, digits: int | None = None) -> Query:
-    """The matters whose clock runs, by jurisdiction. It may be kept and asked again.
+class Overview(NamedTuple):
+    """The lights of the matters, by jurisdiction, and of the responses that wait, by department."""
 
-    With `digits`, those of one larger division count together, whose code is so many digits of theirs.
+    matters: dict[str, Lights]
+    responses: dict[str, Lights]
+
+
+def query(matters: Within | None, responses: Within, digits: int | None = None) -> Query:
+    """Matters and responses whose clock runs, in one question. It may be kept and asked again.
+
+    Without `matters`, of responses alone. With `digits`, matters of one larger division count together, whose code is
+    so many digits of theirs.
     """
-    board = BOARD.table.c
-    return _query(BOARD_RUNNING, board.jurisdiction, board.due_at, board.warn_at, within, digits)
+    board, inbox = BOARD.table.c, INBOX.table.c
+    asked: list[Select[Any]] = []
+    if matters is not None:
+        asked += _asked(_MATTERS, BOARD_RUNNING, board.jurisdiction, board.due_at, board.warn_at, matters, digits)
+    asked += _asked(_RESPONSES, INBOX_RUNNING, inbox.department, inbox.next_due, inbox.next_warn, responses, None)
+    return union_all(*asked)
 
 
-def responses_query(within: Within) -> Query:
-    """The responses that wait for their department, by department. It may be kept and asked again."""
-    inbox = INBOX.table.c
-    return _query(INBOX_RUNNING, inbox.department, inbox.next_due, inbox.next_warn, within, None)
+def lights(db: Connection, asked: Query, at: int) -> Overview:
+    """The lights at a moment (microseconds since the epoch)."""
+    sums: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0] * COLOURS)
+    for name, place, count in db.execute(asked, {"at": at}).all():
+        what, colour = divmod(place, COLOURS)
+        sums[what, name or ""][colour] += int(count)
+    found = Overview({}, {})
+    for (what, name), (every, yellow, red) in sums.items():
+        found[what][name] = Lights(every - yellow - red, yellow, red)
+    return found
 
 
-def lights(db: Connection, query: Query, at: int) -> dict[str, Lights]:
-    """The lights at a moment (microseconds since the epoch), by what one of these queries groups by."""
-    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
-    for name, colour, count in db.execute(query, {"at": at}).all():
-        sums[name or ""][colour] += int(count)
-    return {name: Lights(every - yellow - red, yellow, red) for name, (every, yellow, red) in sums.items()}
+_MATTERS, _RESPONSES = range(2)
+"""The places of an overview."""
+
+_ALL, _YELLOW, _RED = range(3)
+COLOURS = 3
+"""How many counts there are of each name: all, and how many of these are yellow, and red."""
 
 
-_ALL, _YELLOW, _RED = literal_column("0", Integer), literal_column("1", Integer), literal_column("2", Integer)
-"""The places of a count among the three."""
-
-
-def _query(running: Running, by: Any, due: Any, warn: Any, within: Within, digits: int | None) -> Query:
+def _asked(
+    what: int, running: Running, by: Any, due: Any, warn: Any, within: Within, digits: int | None
+) -> list[Select[Any]]:
     """By name: how many run, how many of them are yellow, and how many red, each where there are any."""
     rows, counts = running.entity.table.c, running.table.table.c
     # Said in one condition: of two, joined by OR, a database makes two searches, and goes to the rows themselves.
     runs = rows.drill.is_not(true()), due.is_not(None), within(rows)
     at = bindparam("at", type_=BigInteger)
     counted, name = (each if digits is None else func.substr(each, 1, digits) for each in (counts[by.name], by))
-    return union_all(
-        select(counted, _ALL, func.sum(counts.running)).where(within(counts)).group_by(counted),
-        select(name, _YELLOW, func.count()).where(*runs, warn <= at, due >= at).group_by(name),
-        select(name, _RED, func.count()).where(*runs, due < at).group_by(name),
-    )
+    every, yellow, red = (literal_column(str(what * COLOURS + colour), Integer) for colour in (_ALL, _YELLOW, _RED))
+    return [
+        select(counted, every, func.sum(counts.running)).where(within(counts)).group_by(counted),
+        select(name, yellow, func.count()).where(*runs, warn <= at, due >= at).group_by(name),
+        select(name, red, func.count()).where(*runs, due < at).group_by(name),
+    ]

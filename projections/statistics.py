@@ -10,7 +10,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, cast, false, func, select, true
+from sqlalchemy import BigInteger, ColumnElement, Connection, cast, false, func, null, select, true, union_all
 
 from projections.indicators import CLOSED_CASES, DIMENSIONS, INDICATORS, TENTHS
 from projections.posting import COARSE, INDICATOR_COUNTS
@@ -134,15 +134,6 @@ class Volumes:
     closed: int
 
 
-def volumes(db: Connection, day: date, scope: Scope = EVERYTHING) -> Volumes:
-    """What one day brought. A department is told of the cases that it leads; a report has no department yet."""
-    names = ("valid_report_rate", "whistle_rate", CLOSED_CASES)
-    sums = dict.fromkeys(names, 0)
-    for indicator, _, _, denominator in db.execute(_query(day, day, (), (), names, tuple(scope.items()))).all():
-        sums[indicator] += denominator
-    return Volumes(*(sums[name] for name in names))
-
-
 def ranking(
     db: Connection,
     *,
@@ -189,20 +180,35 @@ Sums = dict[str, dict[str, tuple[int, int]]]
 """By group and indicator, numerator and denominator; the numerator of `average_score` is a sum of tenths."""
 
 
-def summed(
-    db: Connection, *, since: date, through: date, by: str, names: tuple[str, ...], scope: Scope = EVERYTHING
-) -> Sums:
-    """What `indicators` says by one dimension, with the adjustments and without what nothing was counted for.
+class DayAndMonth(NamedTuple):
+    """What a day brought, and the sums of its month."""
 
-    A dashboard asks for a hundred departments at a time, and three of four figures would be over nothing. Raises
-    ValueError for a dimension that does not exist.
+    day: Volumes
+    month: Sums
+
+
+VOLUMES = ("valid_report_rate", "whistle_rate", CLOSED_CASES)
+"""What each volume is the denominator of."""
+
+
+def day_and_month(
+    db: Connection, day: date, *, by: str, names: tuple[str, ...], scope: Scope = EVERYTHING
+) -> DayAndMonth:
+    """What a day brought, and what `indicators` says of its month by one dimension, in one question.
+
+    A department is told of the cases that it leads; a report has no department yet. The month's sums are with the
+    adjustments, and without what nothing was counted for: a dashboard asks for a hundred departments at a time, and
+    three of four figures would be over nothing. Raises ValueError for a dimension that does not exist.
     """
     _known("dimension", (by,), DIMENSIONS)
-    found: Sums = {}
-    query = _query(since, through, (by,), (), names, tuple(scope.items()), apart=False)
-    for indicator, group, numerator, denominator in db.execute(query).all():
-        found.setdefault(group, {})[indicator] = numerator, denominator
-    return found
+    brought: dict[str, int] = dict.fromkeys(VOLUMES, 0)
+    month: Sums = {}
+    for indicator, group, numerator, denominator in db.execute(_of_both(day, by, names, tuple(scope.items()))).all():
+        if group is None:
+            brought[indicator] = denominator
+        else:
+            month.setdefault(group, {})[indicator] = numerator, denominator
+    return DayAndMonth(Volumes(*brought.values()), month)
 
 
 def together(found: Sums) -> dict[str, tuple[int, int]]:
@@ -250,6 +256,17 @@ def _query(
     for name, value in asked.items():
         query = query.where(column[name] == value)
     return query.group_by(*kept)
+
+
+@lru_cache(maxsize=QUERIES_KEPT)
+def _of_both(day: date, by: str, names: tuple[str, ...], scoped: tuple[tuple[str, Any], ...]) -> Any:
+    """A day's volumes, under no group, and the sums of its month by group."""
+    last = day.replace(day=monthrange(day.year, day.month)[1])
+    brought = _query(day, day, (), (), VOLUMES, scoped, apart=False).subquery().c
+    return union_all(
+        select(brought.indicator, null(), brought.numerator, brought.denominator),
+        _query(day.replace(day=1), last, (by,), (), names, scoped, apart=False),
+    )
 
 
 def _by_month(since: date | None, through: date | None, by: Iterable[str]) -> bool:

@@ -1,16 +1,14 @@
 """The dashboard: what a command centre, a street or a department sees first."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import lru_cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
-from sqlalchemy import Connection
 
-from api.deps import Deps
 from api.identity import Parts
 from api.problems import declared
 from api.read_route import ReadRoute
@@ -22,7 +20,7 @@ from projections import overview
 from projections.board import BOARD
 from projections.inbox import INBOX
 from projections.overview import Lights
-from projections.statistics import SCORE, Scope, Volumes, ranked, summed, together, volumes
+from projections.statistics import SCORE, Sums, day_and_month, ranked, together
 from projections.times import micros
 
 __all__ = ["router"]
@@ -119,57 +117,39 @@ def dashboard(deps: Parts, who: Reader) -> Dashboard:
     must_see_outcomes(deps, who.actor)
     reader = must_see_cases(deps, who.actor)
     now, scope = deps.clock.now(), statistical(deps, reader)
+    day = now.astimezone(ZoneInfo(deps.city.zone)).date()
+    by = "street" if scope.get("street_prefix") else "department"
     with deps.views.reading() as db:
-        return Dashboard(
-            at=now,
-            matters=_matters(db, now, scope),
-            responses=_lit(overview.lights(db, _responses_query(tuple(scope.items())), micros(now))),
-            today=_today(deps, db, now, scope),
-            month=_month(deps, db, now, scope),
-        )
+        lights = overview.lights(db, _query(tuple(scope.items())), micros(now))
+        figures = day_and_month(db, day, by=by, names=(*RATES, SCORE), scope=scope)
+    at_least = deps.rules.policy(now).ranking_min_evaluations
+    return Dashboard(
+        at=now,
+        matters=_lit(lights.matters),
+        responses=_lit(lights.responses),
+        today=Today(day=day, reported=figures.day.reported, filed=figures.day.filed, closed=figures.day.closed),
+        month=_month(day, by, figures.month, at_least),
+    )
 
 
-def _matters(db: Connection, now: datetime, scope: Scope) -> list[Lit]:
-    """The matters of a division: by district where it is a city, else by street."""
-    if scope.get("department") is not None:
-        return []
+@lru_cache(maxsize=SCOPES_KEPT)
+def _query(scoped: tuple[tuple[str, Any], ...]) -> overview.Query:
+    """What runs within a scope: the matters by district in a city, else by street; of a department none."""
+    scope = dict(scoped)
     prefix = scope.get("street_prefix") or ""
     digits = DISTRICT_DIGITS if len(prefix) <= CITY_DIGITS else STREET_DIGITS
-    return _lit(overview.lights(db, _matters_query(tuple(scope.items()), digits), micros(now)))
-
-
-ScopeItems = tuple[tuple[str, Any], ...]
-
-
-@lru_cache(maxsize=SCOPES_KEPT)
-def _matters_query(scope: ScopeItems, digits: int) -> overview.Query:
-    return overview.matters_query(partial(in_scope, BOARD, dict(scope)), digits)
-
-
-@lru_cache(maxsize=SCOPES_KEPT)
-def _responses_query(scope: ScopeItems) -> overview.Query:
-    return overview.responses_query(partial(in_scope, INBOX, dict(scope)))
+    matters = None if scope.get("department") is not None else partial(in_scope, BOARD, scope)
+    return overview.query(matters, partial(in_scope, INBOX, scope), digits)
 
 
 def _lit(found: Mapping[str, Lights]) -> list[Lit]:
     return [Lit(name=name, green=each.green, yellow=each.yellow, red=each.red) for name, each in sorted(found.items())]
 
 
-def _today(deps: Deps, db: Connection, now: datetime, scope: Scope) -> Today:
-    day = _local(deps, now)
-    found: Volumes = volumes(db, day, scope)
-    return Today(day=day, reported=found.reported, filed=found.filed, closed=found.closed)
-
-
-def _month(deps: Deps, db: Connection, now: datetime, scope: Scope) -> Month:
-    first = _local(deps, now).replace(day=1)
-    last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-    by = "street" if scope.get("street_prefix") else "department"
-    found = summed(db, since=first, through=last, by=by, names=(*RATES, SCORE), scope=scope)
-    at_least = deps.rules.policy(now).ranking_min_evaluations
+def _month(day: date, by: str, found: Sums, at_least: int) -> Month:
     places = ranked({name: own[SCORE] for name, own in found.items() if SCORE in own}, at_least=at_least)
     return Month(
-        month=f"{first:%Y-%m}",
+        month=f"{day:%Y-%m}",
         by=by,
         all=_rates(together(found)),
         # What has no department, such as a report, counts among all, and is nobody's.
@@ -179,16 +159,8 @@ def _month(deps: Deps, db: Connection, now: datetime, scope: Scope) -> Month:
 
 
 def _rates(own: Mapping[str, tuple[int, int]]) -> dict[str, float | None]:
-    return {name: _rate(*own.get(name, NOTHING)) for name in RATES}
-
-
-NOTHING = (0, 0)
-"""The sums of an indicator of which nothing was counted."""
+    return {name: _rate(*own.get(name, (0, 0))) for name in RATES}
 
 
 def _rate(numerator: int, denominator: int) -> float | None:
     return numerator / denominator if denominator else None
-
-
-def _local(deps: Deps, at: datetime) -> date:
-    return at.astimezone(ZoneInfo(deps.city.zone)).date()

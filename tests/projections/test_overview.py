@@ -13,7 +13,7 @@ from domain.kernel import Fact
 from projections import overview
 from projections.board import BOARD
 from projections.inbox import INBOX
-from projections.overview import Lights
+from projections.overview import Lights, Overview
 from projections.projector import Projector
 from projections.storage import ViewStore
 from projections.tables import Row
@@ -55,12 +55,13 @@ def test_lights_are_those_of_the_rows_however_they_were_folded(opener: Opener, s
     projector = Projector(log, opener(), VIEWS)
     matters, responses = rows_of(projector, BOARD), rows_of(projector, INBOX)
     some = moments(matters, "due_at", "warn_at") + moments(responses, "next_due", "next_warn")
-    by_place, by_department = overview.matters_query(_all), overview.responses_query(_all)
+    asked = overview.query(_all, _all)
     with projector.store.reading() as db:
         for at in sorted(some)[:: max(1, len(some) // 40)]:
-            assert overview.lights(db, by_place, at) == counted(matters, "jurisdiction", "due_at", "warn_at", at)
-            waiting = counted(responses, "department", "next_due", "next_warn", at)
-            assert overview.lights(db, by_department, at) == waiting
+            found = overview.lights(db, asked, at)
+            assert found.matters == counted(matters, "jurisdiction", "due_at", "warn_at", at)
+            assert found.responses == counted(responses, "department", "next_due", "next_warn", at)
+            assert overview.lights(db, overview.query(None, _all), at) == Overview({}, found.responses)
 
 
 def _all(_: object) -> object:
@@ -71,11 +72,10 @@ def test_lights_are_counted_in_indexes_alone(tmp_path: Path) -> None:
     store = ViewStore(tmp_path / "views.db")
     with closing(store):
         store.prepare(VIEWS)
-        said: list[str] = []
-        for query in (overview.matters_query(_all, 6), overview.responses_query(_all)):
-            asked = query.params(at=BEFORE).compile(store.engine, compile_kwargs={"literal_binds": True})
-            with store.reading() as db:
-                said += [row[3] for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}")]
+        asked = overview.query(_all, _all, 6).params(at=BEFORE)
+        statement = asked.compile(store.engine, compile_kwargs={"literal_binds": True})
+        with store.reading() as db:
+            said = [row[3] for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
     looked = [line for line in said if line.startswith(("SEARCH", "SCAN")) and "_running" not in line]
     assert sorted(line.split(" ")[1] for line in looked) == ["board_2", "board_2", "inbox_2", "inbox_2"]
     assert [line for line in looked if "COVERING INDEX" not in line] == []
