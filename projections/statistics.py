@@ -134,6 +134,10 @@ class Volumes:
     closed: int
 
 
+VOLUMES = ("valid_report_rate", "whistle_rate", CLOSED_CASES)
+"""What the volumes are the denominators of, in their order."""
+
+
 def ranking(
     db: Connection,
     *,
@@ -185,10 +189,6 @@ class DayAndMonth(NamedTuple):
 
     day: Volumes
     month: Sums
-
-
-VOLUMES = ("valid_report_rate", "whistle_rate", CLOSED_CASES)
-"""What each volume is the denominator of."""
 
 
 def day_and_month(
