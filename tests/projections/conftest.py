@@ -1,4 +1,4 @@
-"""Views on either database, thrown away after the test."""
+"""Views on either database, thrown away after the test, and the beginning of a case."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from bench.histories import Story
+from domain.kernel import Fact
 from projections.storage import ViewStore
 from store.postgres_schema import migrate
 
 Opener = Callable[[], ViewStore]
+
+LEAD, SUPPORT = "2202-scjg", "2202-gaj"
+"""Whom the case of these tests is whistled for."""
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -36,3 +41,15 @@ def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
 @pytest.fixture
 def store(opener: Opener) -> ViewStore:
     return opener()
+
+
+@pytest.fixture
+def story() -> Story:
+    return Story(1)
+
+
+@pytest.fixture
+def called(story: Story) -> list[Fact]:
+    """A case that was whistled for two departments."""
+    told = [*story.reported(), *story.later(minutes=5).filed()]
+    return [*told, *story.later(minutes=5).blown([LEAD, SUPPORT])]

@@ -18,28 +18,14 @@ from domain.policy.deadlines import Clock, Stage
 from projections.board import BOARD, CONCERNS
 from projections.commendations import COMMENDATIONS
 from projections.due import DUE, Due, earliest, next_due
-from projections.files import absorbed, case_file, evaluation_of, notices, part, timeline
-from projections.history import HISTORY
+from projections.files import absorbed, case_file, evaluation_of, part
 from projections.inbox import INBOX
 from projections.interviews import INTERVIEWS, LADDER
 from projections.notices import NOTICES
 from projections.reminders import REMINDERS
 from projections.times import micros
+from tests.projections.conftest import LEAD, SUPPORT
 from tests.projections.kit import folded, only, rows_of
-
-LEAD, SUPPORT = "2202-scjg", "2202-gaj"
-
-
-@pytest.fixture
-def story() -> Story:
-    return Story(1)
-
-
-@pytest.fixture
-def called(story: Story) -> list[Fact]:
-    """A case that was whistled for two departments."""
-    told = [*story.reported(), *story.later(minutes=5).filed()]
-    return [*told, *story.later(minutes=5).blown([LEAD, SUPPORT])]
 
 
 def moved(story: Story, response: UUID, stage: Stage) -> Clock:
@@ -366,37 +352,3 @@ class TestCaseFile:
 
     def test_a_stream_that_is_not_there_is_nothing(self, called: list[Fact]) -> None:
         assert part(MemoryLog(called), UUID(int=1)) is None
-
-
-class TestHistory:
-    def test_says_who_did_what_and_by_which_rule(self, story: Story, called: list[Fact]) -> None:
-        row = rows_of(folded(called), HISTORY)[0]
-        assert (row["topic"], row["role"], row["organisation"]) == ("report.submitted.v1", "grid_worker", story.street)
-        assert row["actor"] == str(called[0].meta.actor)
-        [first, *_] = self.timeline(called, story.case)
-        assert first["rules"][0][:4] == ["triage", "triage/general", "2026-1", "cn-1"]
-        assert first["facts"]["description"] == "a sign"
-
-    def timeline(self, told: list[Fact], member: UUID, as_of: int | None = None) -> list[dict[str, Any]]:
-        with folded(told).store.reading() as db:
-            return timeline(db, MemoryLog(told), member, as_of)
-
-    def test_can_be_read_as_of_a_moment(self, story: Story, called: list[Fact]) -> None:
-        then = self.timeline(called, story.report, as_of=micros(called[0].timestamp))
-        assert [row["topic"] for row in then] == ["report.submitted.v1"]
-        assert len(self.timeline(called, story.report)) == len(called)
-
-    def test_still_tells_what_was_taken_out_of_the_log(self, story: Story, called: list[Fact]) -> None:
-        with folded(called).store.reading() as db:
-            [first, *_] = timeline(db, MemoryLog(), story.case)
-        assert (first["topic"], first["facts"], first["rules"]) == ("report.submitted.v1", {}, [])
-
-    def test_tells_one_case_from_another(self, called: list[Fact]) -> None:
-        assert len(self.timeline([*called, *Story(2).reported()], Story(2).case)) == 1
-
-    def test_what_was_told_about_a_case_is_found(self, story: Story, called: list[Fact]) -> None:
-        called += story.later(hours=2).arrival_missed(story.response(), LEAD)
-        with folded(called).store.reading() as db:
-            assert [row["kind"] for row in notices(db, story.case)] == ["urge", "interview"]
-            assert notices(db, Story(2).case) == []
-            assert len(notices(db)) == 2
