@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Se
 from http import HTTPStatus
 from typing import Any
 
+import orjson
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.dependencies.models import Dependant
@@ -25,12 +26,14 @@ class ReadRoute(DirectRoute):
 
     The framework would change threads for whoever asks, and again to read and to write, solve its tree of dependencies
     anew for every request, and look at every part of the answer again. An endpoint may declare parameters of the path,
-    the query and the headers, the request, the response's headers, and functions that declare the like.
+    the query and the headers, the request, the response's headers, and functions that declare the like. It answers with
+    its model, or with a dict of the same shape made of plain values and moments, where that model would be made for
+    nothing but to be written.
     """
 
     def handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """What answers a request."""
-        asked, write = self.dependant, TypeAdapter[Any](self.response_model).dump_json
+        asked, write = self.dependant, _writing(self.response_model)
         known, declared = sorted(set(_parameters(asked))), list(_declared(asked))
         _refuse_others(self, declared)
 
@@ -41,12 +44,27 @@ class ReadRoute(DirectRoute):
             del response.headers["Content-Length"]
             found = _call(asked, _values(declared, request), request, response, who)
             headers = dict(response.headers)
-            return Response(write(found, by_alias=True), 200, headers, "application/json")
+            return Response(write(found), 200, headers, "application/json")
 
         async def handled(request: Request) -> Response:
             return await run_in_threadpool(answer, request, await bearer(request))
 
         return handled
+
+
+def _writing(model: Any) -> Callable[[Any], bytes]:
+    """What writes answers. One that was put together of plain values has its declared shape already, as tests see to.
+
+    Made into the model and looked at again, a page of rows took a process a sixth longer.
+    """
+    dump = TypeAdapter[Any](model).dump_json
+
+    def write(found: Any) -> bytes:
+        if isinstance(found, dict):
+            return orjson.dumps(found, option=orjson.OPT_UTC_Z)
+        return dump(found, by_alias=True)
+
+    return write
 
 
 def _refuse_others(route: APIRoute, declared: Sequence[Dependant]) -> None:

@@ -2,9 +2,11 @@
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
+from functools import partial
 from typing import Any, TextIO
 
+import orjson
 import structlog
 
 PERSONAL = frozenset({
@@ -29,7 +31,11 @@ WITHOUT_LOCALS = structlog.processors.ExceptionRenderer(
 
 
 def configure(level: str = "INFO", *, json: bool = False, stream: TextIO | None = None) -> None:
-    """Send structlog's and the standard library's lines through one chain to `stream` (standard error by default)."""
+    """Send our own and the standard library's lines through the same steps to `stream` (standard error by default).
+
+    Ours go there directly: by way of the standard library each would take twice as long, and every request writes one.
+    """
+    stream = stream or sys.stderr
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -39,11 +45,11 @@ def configure(level: str = "INFO", *, json: bool = False, stream: TextIO | None 
         without_personal_data,
     ]
     finish: list[structlog.typing.Processor] = (
-        [WITHOUT_LOCALS, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        [WITHOUT_LOCALS, structlog.processors.JSONRenderer(_as_json)]
         if json
         else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
     )
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -56,21 +62,32 @@ def configure(level: str = "INFO", *, json: bool = False, stream: TextIO | None 
     for chatty, least in CHATTY.items():
         logging.getLogger(chatty).setLevel(max(least, root.level))
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, *finish],
+        logger_factory=partial(_Writer, stream),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
 
 
+def _as_json(line: Any, *, default: Callable[[Any], Any]) -> str:
+    return orjson.dumps(line, default).decode()
+
+
+class _Writer(structlog.WriteLogger):
+    """Writes lines under a name."""
+
+    def __init__(self, stream: TextIO, name: str = "") -> None:
+        super().__init__(stream)
+        self.name = name
+
+
 def without_personal_data(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Mask the values of personal fields, however deep they lie."""
-    for key in line:
-        line[key] = MASK if key in PERSONAL and line[key] is not None else _masked(line[key])
+    for key, value in line.items():
+        if key in PERSONAL and value is not None:
+            line[key] = MASK
+        elif isinstance(value, dict | list | tuple):
+            line[key] = _masked(value)
     return line
 
 

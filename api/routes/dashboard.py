@@ -87,6 +87,9 @@ class Dashboard(BaseModel):
     month: Month
 
 
+Told = dict[str, Any]
+"""Plain values in the shape of one of the models here."""
+
 EXAMPLE = {
     "at": "2022-12-14T01:40:00Z",
     "matters": [{"name": "220204", "green": 41, "yellow": 6, "red": 2}],
@@ -107,8 +110,9 @@ EXAMPLE = {
     operation_id="dashboard",
     summary="What matters now",
     responses={200: {"content": {"application/json": {"example": EXAMPLE}}}, **declared(401, 403, 422, 429, 500)},
+    response_model=Dashboard,
 )
-def dashboard(deps: Parts, who: Reader) -> Dashboard:
+def dashboard(deps: Parts, who: Reader) -> Told:
     """What runs by light, what the day brought, and how the month stands, within the caller's scope.
 
     Matters are told by district in a city, and by street in a district or street; figures by department in a city, and
@@ -123,13 +127,13 @@ def dashboard(deps: Parts, who: Reader) -> Dashboard:
         lights = overview.lights(db, _query(tuple(scope.items())), micros(now))
         figures = day_and_month(db, day, by=by, names=(*RATES, SCORE), scope=scope)
     at_least = deps.rules.policy(now).ranking_min_evaluations
-    return Dashboard(
-        at=now,
-        matters=_lit(lights.matters),
-        responses=_lit(lights.responses),
-        today=Today(day=day, reported=figures.day.reported, filed=figures.day.filed, closed=figures.day.closed),
-        month=_month(day, by, figures.month, at_least),
-    )
+    return {
+        "at": now,
+        "matters": _lit(lights.matters),
+        "responses": _lit(lights.responses),
+        "today": {"day": day.isoformat(), **vars(figures.day)},
+        "month": _month(day, by, figures.month, at_least),
+    }
 
 
 @lru_cache(maxsize=SCOPES_KEPT)
@@ -142,20 +146,20 @@ def _query(scoped: tuple[tuple[str, Any], ...]) -> overview.Query:
     return overview.query(matters, partial(in_scope, INBOX, scope), digits)
 
 
-def _lit(found: Mapping[str, Lights]) -> list[Lit]:
-    return [Lit(name=name, green=each.green, yellow=each.yellow, red=each.red) for name, each in sorted(found.items())]
+def _lit(found: Mapping[str, Lights]) -> list[Told]:
+    return [{"name": name, **vars(each)} for name, each in sorted(found.items())]
 
 
-def _month(day: date, by: str, found: Sums, at_least: int) -> Month:
+def _month(day: date, by: str, found: Sums, at_least: int) -> Told:
     places = ranked({name: own[SCORE] for name, own in found.items() if SCORE in own}, at_least=at_least)
-    return Month(
-        month=f"{day:%Y-%m}",
-        by=by,
-        all=_rates(together(found)),
+    return {
+        "month": f"{day:%Y-%m}",
+        "by": by,
+        "all": _rates(together(found)),
         # What has no department, such as a report, counts among all, and is nobody's.
-        each=[Rates(name=name, rates=_rates(own)) for name, own in sorted(found.items()) if name],
-        ranking=[Place.model_validate(place, from_attributes=True) for place in places],
-    )
+        "each": [{"name": name, "rates": _rates(own)} for name, own in sorted(found.items()) if name],
+        "ranking": [vars(place) for place in places],
+    }
 
 
 def _rates(own: Mapping[str, tuple[int, int]]) -> dict[str, float | None]:

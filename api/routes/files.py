@@ -51,6 +51,10 @@ class Part(BaseModel):
     clocks: dict[str, Clock]
 
 
+Shown = dict[str, Any]
+"""What the log says, as it is written there, in the shape of one of the models here."""
+
+
 class CaseFile(BaseModel):
     """A case with all its parts that the reader may see."""
 
@@ -94,42 +98,39 @@ class Why(BaseModel):
     segments: list[Segment] = Field(description="what was counted and paused, by which rule, because of which event")
 
 
-@router.get("/cases/{id}", operation_id="case_file", summary="A case file", responses=SAID)
-def case_file(target: Annotated[UUID, Path(alias="id")], response: Response, deps: Parts, who: Reader) -> CaseFile:
+@router.get("/cases/{id}", operation_id="case_file", summary="A case file", responses=SAID, response_model=CaseFile)
+def case_file(target: Annotated[UUID, Path(alias="id")], response: Response, deps: Parts, who: Reader) -> Shown:
     """The case with its reports, whistles, responses, evaluations and interviews. The ETag is the case's own."""
     parts = _parts(deps, who, target)
-    case = _only(parts, target, "case")
-    response.headers["ETag"] = f'"{case.version}"'
-    return CaseFile(case=case, **{f"{kind}s": _of(parts, kind) for kind in KINDS})
+    case = _named(response, parts, target, "case")
+    return {"case": case, **{f"{kind}s": _of(parts, kind) for kind in KINDS}}
 
 
 KINDS = ("report", "whistle", "response", "evaluation", "interview")
 
 
-@router.get("/reports/{id}", operation_id="report", summary="A report", responses=SAID)
-def report(target: Annotated[UUID, Path(alias="id")], response: Response, deps: Parts, who: Reader) -> Part:
+@router.get("/reports/{id}", operation_id="report", summary="A report", responses=SAID, response_model=Part)
+def report(target: Annotated[UUID, Path(alias="id")], response: Response, deps: Parts, who: Reader) -> Shown:
     """The report as it stands."""
-    return _single(deps, who, response, target, "report")
+    return _named(response, _parts(deps, who, target), target, "report")
 
 
-@router.get("/whistles/{id}", operation_id="whistle", summary="A whistle", responses=SAID)
-def whistle(target: Annotated[UUID, Path(alias="id")], response: Response, deps: Parts, who: Reader) -> Part:
+@router.get("/whistles/{id}", operation_id="whistle", summary="A whistle", responses=SAID, response_model=Part)
+def whistle(target: Annotated[UUID, Path(alias="id")], response: Response, deps: Parts, who: Reader) -> Shown:
     """The whistle as it stands."""
-    return _single(deps, who, response, target, "whistle")
+    return _named(response, _parts(deps, who, target), target, "whistle")
 
 
-@router.get("/responses/{id}", operation_id="response", summary="A response", responses=SAID)
-def response_file(
-    target: Annotated[UUID, Path(alias="id")], response: Response, deps: Parts, who: Reader
-) -> ResponseFile:
+@router.get(
+    "/responses/{id}", operation_id="response", summary="A response", responses=SAID, response_model=ResponseFile
+)
+def response_file(target: Annotated[UUID, Path(alias="id")], response: Response, deps: Parts, who: Reader) -> Shown:
     """The response with its evaluation and interviews, each with its own version. The ETag is the response's."""
     parts = _parts(deps, who, target)
-    found = _only(parts, target, "response")
-    response.headers["ETag"] = f'"{found.version}"'
-    mine = [part for part in parts if str((part.model_extra or {}).get("response")) == str(target)]
-    return ResponseFile(
-        response=found, evaluation=next(iter(_of(mine, "evaluation")), None), interviews=_of(mine, "interview")
-    )
+    found = _named(response, parts, target, "response")
+    mine = [part for part in parts if part.get("response") == str(target)]
+    evaluation = next(iter(_of(mine, "evaluation")), None)
+    return {"response": found, "evaluation": evaluation, "interviews": _of(mine, "interview")}
 
 
 @router.get("/cases/{id}/timeline", operation_id="timeline", summary="What happened in a case", responses=SAID)
@@ -159,21 +160,22 @@ def why(
 ) -> Why:
     """The clock as it stands, and every segment behind its due time, with the rule and the event behind each."""
     kind = collection.removesuffix("s")
-    part = _only(_parts(deps, who, target), target, kind)
-    clock = part.clocks.get(stage)
-    if clock is None:
-        has = ", ".join(part.clocks) or "none"
+    clocks = _only(_parts(deps, who, target), target, kind)["clocks"]
+    if stage not in clocks:
+        has = ", ".join(clocks) or "none"
         raise Unknown(f"The {kind} {target} has no clock for {stage}; it has {has}.", id=str(target))
+    clock = Clock.model_validate(clocks[stage])
     return Why(clock=clock, segments=explain(clock, deps.rules.calendar_of(clock)))
 
 
-def _single(deps: Deps, who: Reader, response: Response, target: UUID, kind: str) -> Part:
-    part = _only(_parts(deps, who, target), target, kind)
-    response.headers["ETag"] = f'"{part.version}"'
+def _named(response: Response, parts: Iterable[Shown], target: UUID, kind: str) -> Shown:
+    """The part that was asked for, whose version becomes the answer's ETag."""
+    part = _only(parts, target, kind)
+    response.headers["ETag"] = f'"{part["version"]}"'
     return part
 
 
-def _parts(deps: Deps, who: Reader, member: UUID) -> list[Part]:
+def _parts(deps: Deps, who: Reader, member: UUID) -> list[Shown]:
     """Every stream of the case that the reader may see, as it is shown; a merged report goes with the case.
 
     Raises Unknown where there is no such stream, NotPermitted where it lies outside the reader's scope.
@@ -186,7 +188,7 @@ def _parts(deps: Deps, who: Reader, member: UUID) -> list[Part]:
         with deps.views.glancing() as db:
             must_see(deps, db, who.actor, member)
             found = _seen_of(db, reader, member, _file(deps, member))
-    return [_part(deps, reader, part) for part in found]
+    return [_shown_part(deps, reader, part) for part in found]
 
 
 def _file(deps: Deps, member: UUID) -> list[files.Part]:
@@ -202,17 +204,17 @@ def _seen_of(db: Connection, reader: Sight, member: UUID, found: list[files.Part
     return [part for part in found if str(part.id) in visible or str(part.id) not in own]
 
 
-def _part(deps: Deps, reader: Sight, part: files.Part) -> Part:
-    document = dict(part.document)
+def _shown_part(deps: Deps, reader: Sight, part: files.Part) -> Shown:
+    document = {"id": str(part.id), "aggregate": part.kind, "version": part.version, **part.document}
     for field in IDENTITIES:
         person = document.pop(field, None)
         # Who reported, or is complained about, is shown masked to those who call back, and to nobody else.
         if person is not None and reader.identities:
-            document[field] = _shown(deps, person)
-    return Part(id=part.id, aggregate=part.kind, version=part.version, **document)
+            document[field] = _shown_person(deps, person)
+    return document
 
 
-def _shown(deps: Deps, person: str) -> dict[str, Any]:
+def _shown_person(deps: Deps, person: str) -> dict[str, Any]:
     """As much of a person as may be shown. Whatever became of the identity, the case itself can be read."""
     try:
         masked = deps.vault.masked(UUID(person))
@@ -233,14 +235,14 @@ def _happening(row: dict[str, Any], reader: Sight) -> Happening:
     return Happening(**found, facts=facts, rules=row["rules"])
 
 
-def _of(parts: Iterable[Part], kind: str) -> list[Part]:
-    return [part for part in parts if part.aggregate == kind]
+def _of(parts: Iterable[Shown], kind: str) -> list[Shown]:
+    return [part for part in parts if part["aggregate"] == kind]
 
 
-def _only(parts: Iterable[Part], target: UUID, kind: str) -> Part:
+def _only(parts: Iterable[Shown], target: UUID, kind: str) -> Shown:
     for part in parts:
-        if part.id == target:
-            if part.aggregate != kind:
-                raise Unknown(f"{target} is a {part.aggregate} and no {kind}.", id=str(target))
+        if part["id"] == str(target):
+            if part["aggregate"] != kind:
+                raise Unknown(f"{target} is a {part['aggregate']} and no {kind}.", id=str(target))
             return part
     raise NotPermitted(f"{target} lies outside what may be read.", id=str(target))

@@ -83,6 +83,7 @@ class Asked(BaseModel):
     operation_id="timeliness",
     summary="How many were on time",
     responses=declared(401, 403, 422, 429, 500),
+    response_model=Figures,
 )
 def timeliness(
     deps: Parts,
@@ -90,7 +91,7 @@ def timeliness(
     asked: Annotated[Asked, Query()],
     by: Annotated[list[Grouping] | None, Query(max_length=3)] = None,
     indicator: Annotated[list[Indicator] | None, Query(max_length=50)] = None,
-) -> Figures:
+) -> dict[str, Any]:
     """The indicators within the caller's scope, grouped by periods and dimensions; who has none is in no group."""
     reader, filters = must_see_outcomes(deps, who.actor), by_code(asked.filters, deps.city)
     with deps.views.reading() as db:
@@ -100,7 +101,7 @@ def timeliness(
         )  # fmt: skip
     # What has no department, such as a report, makes a group without a name: it is nobody's, and is left out.
     named = (figure for figure in found if all(figure.group.values()))
-    return Figures(items=[Figure.model_validate(figure, from_attributes=True) for figure in named])
+    return {"items": [{**each._asdict(), "rate": each.rate, "adjusted": each.adjusted} for each in named]}
 
 
 @router.get(

@@ -2,15 +2,20 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx2
+from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 from limits import parse
+from pydantic import TypeAdapter
 
 from api.app import create_app
 from api.deps import Deps, Limits
+from api.read_route import ReadRoute
 from desk.unit import INTERVIEWS_A_RESPONSE, KINDS, evaluation_id, interview_id
 from domain.registry.organisations import City
 from projections.storage import ViewStore
@@ -46,6 +51,25 @@ CAST = {
     "admin": ("admin", "吉林市指挥中心"),
 }
 """Who acts in the tests: one person in each role, and a few seconds."""
+
+
+class Exacting(TestClient):
+    """A client that holds every read to its declared shape: made into its model, and told by that, it is the same."""
+
+    def send(self, request: httpx2.Request, **given: Any) -> httpx2.Response:
+        """Send a request, and look at what comes back."""
+        reply = super().send(request, **given)
+        found = next((each for each in self._reads if each.path_regex.match(request.url.path)), None)
+        if reply.status_code == httpx2.codes.OK and request.method == "GET" and found is not None:
+            model = TypeAdapter[Any](found.original_route.response_model)
+            told = model.dump_python(model.validate_json(reply.content), mode="json", by_alias=True)
+            assert told == reply.json(), request.url
+        return reply
+
+    @cached_property
+    def _reads(self) -> list[Any]:
+        known = iter_route_contexts(list(self.app.routes))  # type: ignore[attr-defined]
+        return [each for each in known if isinstance(each.original_route, ReadRoute)]
 
 
 @dataclass
@@ -180,7 +204,7 @@ def build(folder: Path, **limits: Any) -> Office:
         limits=Limits(**({"requests": parse("1000000/second"), "failed_logins": parse("1000000/second"),
                           "stream_at_most": 0.3, "stream_poll_every": 0.01} | limits)),
     )  # fmt: skip
-    return Office(house, deps, clock, TestClient(create_app(deps)), secrets, persons, city)
+    return Office(house, deps, clock, Exacting(create_app(deps)), secrets, persons, city)
 
 
 def items(reply: Any) -> list[dict[str, Any]]:
