@@ -29,7 +29,7 @@ from sqlalchemy import (
 from api.problems import ApiProblem
 from api.scopes import Columns, Scope, by_name, fixed_by, has_few, in_scope, shape_of, values_of
 from api.searching import Search
-from api.walking import STEPS, Leg, Place, Question, legs, narrowed, place_of, walk
+from api.walking import STEPS, Leg, Place, Question, Row, legs, narrowed, place_in, place_of, walk
 from projections.board import BOARD
 from projections.events import PREFIX
 from projections.tables import ViewTable
@@ -79,7 +79,7 @@ def page(
     if _nowhere(filters) or (search is not None and search.finds_nothing):
         return Page([], None)
     question = _question(db, listing, scope, filters, search)
-    found: list[tuple[int, dict[str, Any]]] = []
+    found: list[tuple[int, Row]] = []
     steps = list(STEPS)
     after = None
     while after is None and at < len(parts):
@@ -87,7 +87,7 @@ def page(
         found += [(at, row) for row in walked.rows]
         if len(found) > limit:
             leg, last = found[limit - 1]
-            after = _encoded(listing, sort, leg, _values(listing, parts[leg], last))
+            after = _encoded(listing, sort, leg, place_in(listing.table, parts[leg], last))
         elif walked.onward is None:
             at, place, steps = at + 1, None, steps or [STEPS[-1]]
         elif steps:
@@ -129,8 +129,9 @@ def _question(
         fixed["jurisdiction"] = (equal["street"],)
     small = few or "number" in equal or (search is not None and search.is_number) or None
     values = values_of(scope) | {f"is_{name}": value for name, value in equal.items()} | ends
-    # A search is asked by few and in any words, so its statements are not kept.
-    shape = None if search is not None else (view, listing.timed, shape_of(scope), few, tuple(equal), tuple(ends))
+    values |= {} if search is None else search.values
+    searched = None if search is None else search.shape
+    shape = (view, listing.timed, shape_of(scope), few, tuple(equal), tuple(ends), searched)
     return Question(view, holds, fixed, equal, listing.timed, within, shape, values, small)
 
 
@@ -154,11 +155,11 @@ def _called(matter: str, departments: Mapping[str, tuple[str, str]]) -> list[dic
     ]
 
 
-def shown(view: ViewTable, row: Mapping[str, Any], hides: tuple[str, ...] = ()) -> dict[str, Any]:
+def shown(view: ViewTable, row: Row, hides: tuple[str, ...] = ()) -> dict[str, Any]:
     """A row as it is shown: microseconds as moments, documents as values, hidden columns left out."""
     found = {}
-    for name, told in _told(view, hides):
-        value = row[name]
+    for place, name, told in _told(view, hides):
+        value = row[place]
         found[name] = value if told is None or value is None else told(value)
     if view is BOARD:
         found["departments"] = _called(found["id"], found["departments"])
@@ -166,11 +167,13 @@ def shown(view: ViewTable, row: Mapping[str, Any], hides: tuple[str, ...] = ()) 
 
 
 @cache
-def _told(view: ViewTable, hides: tuple[str, ...]) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
-    """The columns that are shown, and how."""
+def _told(view: ViewTable, hides: tuple[str, ...]) -> tuple[tuple[int, str, Callable[[Any], Any] | None], ...]:
+    """The columns that are shown, by their places, and how."""
     ways: dict[str, Callable[[Any], Any]] = dict.fromkeys(view.documents, orjson.loads)
     moments = {column.name: moment for column in view.table.columns if _is_moment(column)}
-    return tuple((name, (ways | moments).get(name)) for name in view.columns if name not in hides)
+    return tuple(
+        (place, name, (ways | moments).get(name)) for place, name in enumerate(view.columns) if name not in hides
+    )
 
 
 def _is_moment(column: Any) -> bool:
@@ -199,10 +202,6 @@ def _type(column: Any) -> Any:
         return datetime
     kinds: tuple[tuple[Any, Callable[..., Any]], ...] = ((Boolean, bool), (Integer, int), (Float, float))
     return next((python for kind, python in kinds if isinstance(column.type, kind)), str)
-
-
-def _values(listing: Listing, leg: Leg, row: Mapping[str, Any]) -> Place:
-    return (row[leg.column], *(row[key] for key in listing.table.key if key != leg.column))
 
 
 def _encoded(listing: Listing, sort: str, leg: int, place: Place) -> str:

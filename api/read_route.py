@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import BaseModel, TypeAdapter
+from starlette.datastructures import Headers, QueryParams
 
 from api.identity import Caller, Identity, bearer, caller, parts
 from api.routing import DirectRoute
@@ -36,13 +37,14 @@ class ReadRoute(DirectRoute):
         asked, write = self.dependant, _writing(self.response_model)
         known, declared = sorted(set(_parameters(asked))), list(_declared(asked))
         _refuse_others(self, declared)
+        readers = [read for each in declared for read in _readers(each)]
 
         def answer(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Response:
             who = caller(request, credentials)
             _refuse_unknown(known, request)
             response = Response()
             del response.headers["Content-Length"]
-            found = _call(asked, _values(declared, request), request, response, who)
+            found = _call(asked, _values(readers, request), request, response, who)
             headers = dict(response.headers)
             return Response(write(found), 200, headers, "application/json")
 
@@ -98,20 +100,42 @@ def _fields(asked: Dependant) -> tuple[Any, ...]:
     return (*asked.path_params, *asked.query_params, *asked.header_params)
 
 
-def _values(declared: Iterable[Dependant], request: Request) -> dict[str, Any]:
+Reader = Callable[[Request], tuple[dict[str, Any], list[Any]]]
+"""Reads parameters out of a request: the values by name, and all that is wrong with them."""
+
+
+def _readers(asked: Dependant) -> Iterator[Reader]:
+    """What reads the parameters that a function declares, in the path, the query and the headers.
+
+    Most requests give none of the query's, and none of the headers'. What these are then is found out once: endpoints
+    change nothing of what they are given.
+    """
+    path, query, headers = asked.path_params, asked.query_params, asked.header_params
+    if path:
+        yield lambda request: request_params_to_args(path, request.path_params)
+    if query:
+        unasked = request_params_to_args(query, QueryParams())
+        yield lambda request: request_params_to_args(query, request.query_params) if request.query_params else unasked
+    if headers:
+        unsaid = request_params_to_args(headers, Headers())
+        names = {name.encode() for field in headers for name in (field.alias, field.alias.replace("_", "-"))}
+
+        def read(request: Request) -> tuple[dict[str, Any], list[Any]]:
+            if names.isdisjoint(name for name, _ in request.scope["headers"]):
+                return unsaid
+            return request_params_to_args(headers, request.headers)
+
+        yield read
+
+
+def _values(readers: Iterable[Reader], request: Request) -> dict[str, Any]:
     """The value of every parameter by name; raises RequestValidationError with all that is wrong."""
     values: dict[str, Any] = {}
     wrong: list[Any] = []
-    for each in declared:
-        for fields, given in (
-            (each.path_params, request.path_params),
-            (each.query_params, request.query_params),
-            (each.header_params, request.headers),
-        ):
-            if fields:
-                found, errors = request_params_to_args(fields, given)
-                values |= found
-                wrong += errors
+    for read in readers:
+        found, errors = read(request)
+        values |= found
+        wrong += errors
     if wrong:
         raise RequestValidationError(wrong)
     return values

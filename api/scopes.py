@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, false, func, or_, select, true
 
+from projections.asking import Ready
 from projections.board import BOARD, CONCERNS
 from projections.inbox import INBOX
 from projections.tables import ViewTable
@@ -108,13 +109,15 @@ def has_few(db: Connection, view: ViewTable, scope: Scope) -> bool:
     who = scope.get("person") or scope.get("department")
     if who is None or view is not BOARD:
         return False
-    counted: int = db.execute(_SOME, {"who": str(who)}).scalar_one()
-    return counted <= FEW
+    [(counted,)] = _SOME.rows(db, {"who": str(who)})
+    return bool(counted <= FEW)
 
 
 _OWN = CONCERNS.table.c
-_SOME = select(func.count()).select_from(
-    select(_OWN.case_id).where(_OWN.who == bindparam("who", type_=_OWN.who.type)).limit(FEW + 1).subquery()
+_SOME = Ready(
+    select(func.count()).select_from(
+        select(_OWN.case_id).where(_OWN.who == bindparam("who", type_=_OWN.who.type)).limit(FEW + 1).subquery()
+    )
 )
 
 

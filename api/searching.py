@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, func, or_
 
+from api.scopes import by_name
 from domain.policy.rules import Rules
 from domain.registry.organisations import City
 
@@ -34,22 +35,40 @@ class Word(NamedTuple):
     places: tuple[str, ...]
     numbers: tuple[str, ...]
 
-    def holds(self, columns: Columns) -> ColumnElement[bool]:
-        """Whether a matter is one of these."""
-        kinds: dict[int, list[str]] = {}
-        for place in self.places:
-            kinds.setdefault(len(place), []).append(place)
-        found = [] if not self.items else [columns["item"].in_(self.items)]
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What decides how its condition looks: how many there are of each, and of places how large they are."""
+        return len(self.items), tuple(map(len, self.places)), len(self.numbers)
+
+    def values(self, name: str) -> dict[str, str]:
+        """What stands in its condition, by name."""
+        found = dict(_named(f"{name}_item", self.items)) | dict(_named(f"{name}_place", self.places))
+        for each, beginning in _named(f"{name}_number", self.numbers):
+            found |= {each: beginning, f"{each}_end": beginning + BEHIND}
+        return found
+
+    def holds(self, columns: Columns, name: str) -> ColumnElement[bool]:
+        """Whether a matter is one of these, whose values are given by name."""
+        item, area, number = columns["item"], columns["jurisdiction"], columns["number"]
+        found = [item.in_([by_name(item, each, None) for each, _ in _named(f"{name}_item", self.items)])]
+        kinds: dict[int, list[Any]] = {}
+        for each, place in _named(f"{name}_place", self.places):
+            kinds.setdefault(len(place), []).append(by_name(area, each, None))
         for digits, codes in kinds.items():
             if digits >= COMMUNITY_DIGITS:
                 found.append(func.substr(columns["division"], 1, digits).in_(codes))
             elif digits == STREET_DIGITS:
-                found.append(columns["jurisdiction"].in_(codes))
+                found.append(area.in_(codes))
             else:
-                found.append(func.substr(columns["jurisdiction"], 1, digits).in_(codes))
-        number = columns["number"]
-        found += [and_(number >= beginning, number < beginning + BEHIND) for beginning in self.numbers]
-        return or_(*found)
+                found.append(func.substr(area, 1, digits).in_(codes))
+        for each, _ in _named(f"{name}_number", self.numbers):
+            found.append(and_(number >= by_name(number, each, None), number < by_name(number, f"{each}_end", None)))
+        return or_(*found[0 if self.items else 1 :])
+
+
+def _named(kind: str, values: Sequence[str]) -> list[tuple[str, str]]:
+    """Values under the names that stand for them."""
+    return [(f"{kind}_{number}", value) for number, value in enumerate(values)]
 
 
 class Search(NamedTuple):
@@ -57,9 +76,19 @@ class Search(NamedTuple):
 
     words: tuple[Word, ...]
 
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What decides how the condition looks; two searches of one shape differ in their values alone."""
+        return tuple(word.shape for word in self.words)
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What stands in the condition, by name."""
+        return {name: value for place, word in enumerate(self.words) for name, value in word.values(_of(place)).items()}
+
     def holds(self, columns: Columns) -> ColumnElement[bool]:
         """Whether a matter is found."""
-        return and_(*(word.holds(columns) for word in self.words))
+        return and_(*(word.holds(columns, _of(place)) for place, word in enumerate(self.words)))
 
     @property
     def finds_nothing(self) -> bool:
@@ -80,6 +109,11 @@ class Search(NamedTuple):
             if places and not items and not numbers and all(len(place) == STREET_DIGITS for place in places):
                 found["jurisdiction"] = places
         return found
+
+
+def _of(place: int) -> str:
+    """What the values of a word are named after."""
+    return f"word_{place}"
 
 
 def search(asked: str, city: City, rules: Rules) -> Search:

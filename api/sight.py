@@ -13,6 +13,7 @@ from desk.actors import Actor
 from desk.permissions import Sight, sight
 from domain.errors import NotPermitted, Unknown
 from domain.kernel import Kind
+from projections.asking import Ready
 from projections.board import BOARD
 from projections.events import case_of, kind_of, sibling
 from projections.inbox import INBOX
@@ -70,11 +71,11 @@ def must_see(deps: Deps, db: Connection, actor: Actor, stream: UUID) -> Sight:
     """
     found = must_see_cases(deps, actor)
     by_matter, scope = _by_matter(found), found.scope
-    statement = kept(("matter", by_matter, shape_of(scope)), lambda: _matter(scope if by_matter else EVERYTHING))
-    matter = db.execute(statement, {**values_of(scope), "matter": case_of(str(stream))}).first()
-    if matter is None:
+    asked = kept(("matter", by_matter, shape_of(scope)), lambda: Ready(_matter(scope if by_matter else EVERYTHING)))
+    matter = asked.rows(db, {**values_of(scope), "matter": case_of(str(stream))})
+    if not matter:
         raise Unknown(f"There is no {stream}; a new one shows a moment later, see Prefer: wait.", id=str(stream))
-    if not (matter[0] if by_matter else seen(db, found, [str(stream)])):
+    if not (matter[0][0] if by_matter else seen(db, found, [str(stream)])):
         raise NotPermitted(f"{stream} lies outside what {actor.organisation} may read.", id=str(stream))
     return found
 

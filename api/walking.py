@@ -7,7 +7,7 @@ therefore be short, and names where to go on.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Column,
@@ -27,9 +27,10 @@ from sqlalchemy import (
 
 from api.keeping import kept
 from api.scopes import FEW, Columns
+from projections.asking import Ready
 from projections.tables import Indexed, ViewTable, always
 
-__all__ = ["STEPS", "Leg", "Place", "Question", "Walked", "legs", "narrowed", "place_of", "walk"]
+__all__ = ["STEPS", "Leg", "Place", "Question", "Row", "Walked", "legs", "narrowed", "place_in", "place_of", "walk"]
 
 STEPS = (500, 2_000, 8_000)
 """How many rows one page looks through at a time, in growing steps. The first is enough for whatever is not rare."""
@@ -37,7 +38,7 @@ STEPS = (500, 2_000, 8_000)
 BRANCHES = 16
 """In how many places of an index one page may look, each of them in order."""
 
-T = TypeVar("T")
+Row = tuple[Any, ...]
 Place = tuple[Any, ...]
 """Where a row stands in an order: the value sorted by, and the row's key."""
 
@@ -65,7 +66,7 @@ class Question(NamedTuple):
     `holds` makes the whole condition from columns. `fixed` are columns of which only these values are wanted; `asked`
     are the filters, by which an index knows whether it holds all that matches. `within` is a range of the column
     `timed`. `values` are what stands in the conditions by name: questions of one `shape` differ in these, and in the
-    values that are fixed, alone; statements for what has no shape are not kept. `small` says that few rows can match
+    values that are fixed, alone. `small` says that few rows can match
     at all; None, that nobody has counted. `narrow` is the index by which they were found few.
     """
 
@@ -99,9 +100,9 @@ def _of(column: str, number: int) -> str:
 
 
 class Walked(NamedTuple):
-    """Rows that match, and where to go on; None where the leg ends."""
+    """Rows that match, each in the order of its table's columns, and where to go on; None where the leg ends."""
 
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     onward: Place | None
 
 
@@ -109,23 +110,17 @@ def walk(db: Connection, question: Question, leg: Leg, place: Place | None, need
     """Up to `need` rows of a leg behind a place, looking through `step` rows at most."""
     index = None if question.small else _index(question, leg)
     counts = tuple((column, len(values)) for column, values in question.fixed.items())
-    ready = _afresh if question.shape is None else kept
     form = (question.shape, counts, question.small, question.narrow, leg, place is None)
     values = question.named() | {"need": need} | {f"place_{number}": at for number, at in enumerate(place or ())}
     if index is None or index.whole:
-        rows = _rows(db, ready((*form, "whole"), lambda: _whole(question, leg, begins=place is None)), values)
-        return Walked(rows, _place(question.table, leg, rows[-1]) if len(rows) == need else None)
-    matching, ends = ready((*form, index, step), lambda: _in_steps(question, leg, index, step, begins=place is None))
-    rows = _rows(db, matching, values)
+        whole = kept((*form, "whole"), lambda: Ready(_whole(question, leg, begins=place is None)))
+        rows = whole.rows(db, values)
+        return Walked(rows, place_in(question.table, leg, rows[-1]) if len(rows) == need else None)
+    matching, ends = kept((*form, index, step), lambda: _in_steps(question, leg, index, step, begins=place is None))
+    rows = matching.rows(db, values)
     if len(rows) == need:
-        return Walked(rows, _place(question.table, leg, rows[-1]))
-    last = db.execute(ends, values).first()
-    return Walked(rows, None if last is None else tuple(last))
-
-
-def _afresh(form: Hashable, make: Callable[[], T]) -> T:  # noqa: ARG001 - the form is that of `kept`
-    """What is not worth keeping."""
-    return make()
+        return Walked(rows, place_in(question.table, leg, rows[-1]))
+    return Walked(rows, next(map(tuple, ends.rows(db, values)), None))
 
 
 def narrowed(db: Connection, question: Question) -> Question:
@@ -149,15 +144,13 @@ def narrowed(db: Connection, question: Question) -> Question:
     return question._replace(small=False)
 
 
-def _in_steps(
-    question: Question, leg: Leg, index: Indexed, step: int, *, begins: bool
-) -> tuple[Select[Any], Select[Any]]:
+def _in_steps(question: Question, leg: Leg, index: Indexed, step: int, *, begins: bool) -> tuple[Ready, Ready]:
     """Along an index, a number of rows at a time: those that match, and where the last one stands."""
     looked = _looked(question, leg, index, step, begins=begins).subquery()
     order = _order(question.table, leg, looked.c)
     matching = select(looked).where(_holds(question, leg, looked.c)).order_by(*_sorted(order, leg)).limit(NEED)
     last = select(*order).order_by(*_sorted(order, leg)).offset(_plain(step - 1)).limit(_plain(1))
-    return matching, last
+    return Ready(matching), Ready(last)
 
 
 def _whole(question: Question, leg: Leg, *, begins: bool) -> Select[Any]:
@@ -178,13 +171,6 @@ def _whole(question: Question, leg: Leg, *, begins: bool) -> Select[Any]:
 
 
 NEED = bindparam("need", type_=Integer)
-
-
-def _rows(db: Connection, query: Select[Any], values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What is found, by column. Fetched at once: row by row it would pass through two layers each time."""
-    found = db.execute(query, values)
-    names = tuple(found.keys())
-    return [dict(zip(names, row, strict=True)) for row in found.all()]
 
 
 def _index(question: Question, leg: Leg) -> Indexed | None:
@@ -243,8 +229,9 @@ def _names(view: ViewTable, leg: Leg) -> tuple[str, ...]:
     return (leg.column, *(key for key in view.key if key != leg.column))
 
 
-def _place(view: ViewTable, leg: Leg, row: Mapping[str, Any]) -> Place:
-    return tuple(row[name] for name in _names(view, leg))
+def place_in(view: ViewTable, leg: Leg, row: Row) -> Place:
+    """Where a row stands in this order."""
+    return tuple(row[view.columns.index(name)] for name in _names(view, leg))
 
 
 def _sorted(order: Sequence[Column[Any]], leg: Leg) -> list[ColumnElement[Any]]:

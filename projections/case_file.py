@@ -20,7 +20,7 @@ from domain.dispatch.facts import response as responses
 from domain.dispatch.facts import whistle as whistles
 from domain.kernel import Fact
 from projections import topics
-from projections.events import Event
+from projections.events import all_of, facts_of
 from store.recorder import RawEvent
 
 
@@ -28,21 +28,28 @@ from store.recorder import RawEvent
 class Part:
     """One stream of a case as it stands: `kind` is report, case, whistle, response, evaluation or interview.
 
-    `version` is its last event, which is what a command on it must expect; times are microseconds since the epoch.
+    `version` is its last event, which is what a command on it must expect.
     """
 
     id: UUID
     kind: str
     version: int
-    opened_at: int
-    changed_at: int
     document: dict[str, Any]
 
 
-Parts = dict[str, Part]
+class Said(NamedTuple):
+    """An event with all that it says, since a document takes over most of it; `Event` picks some fields out."""
+
+    stream: bytes
+    version: int
+    topic: str
+    data: dict[str, Any]
+
+
+Parts = dict[bytes, Part]
 """What is known so far, by stream."""
 
-Handler = Callable[[Event, Parts], None]
+Handler = Callable[[Said, Parts], None]
 
 
 class Fold(NamedTuple):
@@ -204,11 +211,11 @@ OPENINGS: dict[type[Fact], str] = {
 def opens(state: str) -> Handler:
     """A handler for the first event of a stream."""
 
-    def handler(event: Event, parts: Parts) -> None:
-        document = {"state": state, "at": event["timestamp"], **event.facts}
-        document["clocks"] = {clock["stage"]: clock for clock in event.clocks}
+    def handler(event: Said, parts: Parts) -> None:
+        data = event.data
+        document = {"state": state, "at": data["timestamp"], **facts_of(data), "clocks": _clocks(data)}
         kind = event.topic.partition(".")[0]
-        parts[event.stream] = Part(UUID(event.stream), kind, event.version, event.at, event.at, document)
+        parts[event.stream] = Part(UUID(bytes=event.stream), kind, event.version, document)
 
     return handler
 
@@ -216,13 +223,11 @@ def opens(state: str) -> Handler:
 def changes(fold: Fold) -> Handler:
     """A handler for any later event."""
 
-    def handler(event: Event, parts: Parts) -> None:
+    def handler(event: Said, parts: Parts) -> None:
         part, data = parts[event.stream], event.data
-        part.version, part.changed_at = event.version, event.at
-        document = part.document
-        for clock in event.clocks:
-            document["clocks"][clock["stage"]] = clock
-        if _reached(fold, event, document):
+        part.version, document = event.version, part.document
+        document["clocks"] |= _clocks(data)
+        if _reached(fold, data, document):
             document["state"] = fold.state
         for field in fold.keep:
             document[field] = data[field]
@@ -241,8 +246,12 @@ def changes(fold: Fold) -> Handler:
     return handler
 
 
-def _reached(fold: Fold, event: Event, document: dict[str, Any]) -> bool:
-    there = fold.needs is None or event[fold.needs] is not None
+def _clocks(data: dict[str, Any]) -> dict[str, Any]:
+    return {clock["stage"]: clock for clock in data.get("clocks") or ()}
+
+
+def _reached(fold: Fold, data: dict[str, Any], document: dict[str, Any]) -> bool:
+    there = fold.needs is None or data[fold.needs] is not None
     return fold.state is not None and there and (not fold.since or document["state"] in fold.since)
 
 
@@ -257,8 +266,7 @@ IGNORES = topics.of("standing", "person")
 def folded(raws: Iterable[RawEvent]) -> list[Part]:
     """The streams that these events make, in order of id; `raws` are whole streams, each in order."""
     parts: Parts = {}
-    for raw in raws:
-        event = Event(raw)
-        if event.topic not in IGNORES:
-            HANDLES[event.topic](event, parts)
+    for _, stream, version, topic, state in raws:
+        if topic not in IGNORES:
+            HANDLES[topic](Said(stream, version, topic, all_of(topic, state)), parts)
     return [parts[stream] for stream in sorted(parts)]

@@ -4,7 +4,7 @@ Views do not build the domain's models: folding needs a few fields of each event
 made into objects; the rest of the JSON is passed over, unless somebody asks for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -130,9 +130,7 @@ class Event:
     def data(self) -> dict[str, Any]:
         """All that it says."""
         if self._data is None:
-            self._data = orjson.loads(self._state)
-            if self.topic in _UPCAST:
-                _brought_up(self.topic, self._data)
+            self._data = all_of(self.topic, self._state)
         return self._data
 
     @property
@@ -148,7 +146,7 @@ class Event:
     @property
     def facts(self) -> dict[str, Any]:
         """The event's own fields, without what every event carries."""
-        return {name: value for name, value in self.data.items() if name not in _ENVELOPE}
+        return facts_of(self.data)
 
     @property
     def rules(self) -> list[list[str]]:
@@ -166,10 +164,19 @@ def _named(identity: bytes) -> tuple[str, str]:
 _UPCAST = {topic: fact for topic, fact in FACTS.items() if getattr(fact, "class_version", 1) > 1}
 
 
-def _brought_up(topic: str, data: dict[str, Any]) -> None:
-    fact: Any = _UPCAST[topic]
-    for step in range(data.pop("class_version", 1), fact.class_version):
-        getattr(fact, f"upcast_v{step}_v{step + 1}")(data)
+def all_of(topic: str, state: bytes) -> dict[str, Any]:
+    """All that a stored event says, brought to today's form."""
+    data: dict[str, Any] = orjson.loads(state)
+    if topic in _UPCAST:
+        fact: Any = _UPCAST[topic]
+        for step in range(data.pop("class_version", 1), fact.class_version):
+            getattr(fact, f"upcast_v{step}_v{step + 1}")(data)
+    return data
+
+
+def facts_of(data: Mapping[str, Any]) -> dict[str, Any]:
+    """An event's own fields, without what every event carries."""
+    return {name: value for name, value in data.items() if name not in _ENVELOPE}
 
 
 def decode(raw: RawEvent) -> Event:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from projections.asking import Ready
 from projections.board import BOARD, BOARD_RUNNING
 from projections.inbox import INBOX, INBOX_RUNNING
 from projections.running import Running
@@ -51,7 +52,7 @@ class Overview(NamedTuple):
 
 
 def query(matters: Within | None, responses: Within, digits: int | None = None) -> Query:
-    """Matters and responses whose clock runs, in one question. It may be kept and asked again.
+    """Matters and responses whose clock runs, in one question.
 
     Without `matters`, of responses alone. With `digits`, matters of one larger division count together, whose code is
     so many digits of theirs.
@@ -64,10 +65,10 @@ def query(matters: Within | None, responses: Within, digits: int | None = None) 
     return union_all(*asked)
 
 
-def lights(db: Connection, asked: Query, at: int) -> Overview:
+def lights(db: Connection, asked: Ready, at: int) -> Overview:
     """The lights at a moment (microseconds since the epoch)."""
     sums: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0] * COLOURS)
-    for name, place, count in db.execute(asked, {"at": at}).all():
+    for name, place, count in asked.rows(db, {"at": at}):
         what, colour = divmod(place, COLOURS)
         sums[what, name or ""][colour] += int(count)
     found = Overview({}, {})

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, cast, false, func, null, select, true, union_all
 
+from projections.asking import Ready
 from projections.indicators import CLOSED_CASES, DIMENSIONS, INDICATORS, TENTHS
 from projections.posting import COARSE, INDICATOR_COUNTS
 from projections.tables import Counter
@@ -99,7 +100,7 @@ def indicators(
     sums: dict[tuple[str, ...], dict[str, list[int]]] = {} if by else {(): {}}
     periods = [each for each in by if each in PERIODS]
     query = _query(since, through, tuple(by), tuple(filters.items()), names, tuple(scope.items()))
-    for indicator, adjustment, *kept, numerator, denominator in db.execute(query).all():
+    for indicator, adjustment, *kept, numerator, denominator in query.rows(db):
         counted = sums.setdefault(_group(by, kept) if periods else tuple(kept), {})
         there = counted.get(indicator)
         if there is None:
@@ -203,7 +204,7 @@ def day_and_month(
     _known("dimension", (by,), DIMENSIONS)
     brought: dict[str, int] = dict.fromkeys(VOLUMES, 0)
     month: Sums = {}
-    for indicator, group, numerator, denominator in db.execute(_of_both(day, by, names, tuple(scope.items()))).all():
+    for indicator, group, numerator, denominator in _of_both(day, by, names, tuple(scope.items())).rows(db):
         if group is None:
             brought[indicator] = denominator
         else:
@@ -227,6 +228,18 @@ QUERIES_KEPT = 1000
 
 @lru_cache(maxsize=QUERIES_KEPT)
 def _query(
+    since: date | None,
+    through: date | None,
+    by: tuple[str, ...],
+    filters: tuple[tuple[str, str], ...],
+    names: tuple[str, ...],
+    scoped: tuple[tuple[str, Any], ...],
+) -> Ready:
+    """The sums of some days."""
+    return Ready(_sums(since, through, by, filters, names, scoped))
+
+
+def _sums(
     since: date | None,
     through: date | None,
     by: tuple[str, ...],
@@ -259,14 +272,12 @@ def _query(
 
 
 @lru_cache(maxsize=QUERIES_KEPT)
-def _of_both(day: date, by: str, names: tuple[str, ...], scoped: tuple[tuple[str, Any], ...]) -> Any:
+def _of_both(day: date, by: str, names: tuple[str, ...], scoped: tuple[tuple[str, Any], ...]) -> Ready:
     """A day's volumes, under no group, and the sums of its month by group."""
     last = day.replace(day=monthrange(day.year, day.month)[1])
-    brought = _query(day, day, (), (), VOLUMES, scoped, apart=False).subquery().c
-    return union_all(
-        select(brought.indicator, null(), brought.numerator, brought.denominator),
-        _query(day.replace(day=1), last, (by,), (), names, scoped, apart=False),
-    )
+    brought = _sums(day, day, (), (), VOLUMES, scoped, apart=False).subquery().c
+    month = _sums(day.replace(day=1), last, (by,), (), names, scoped, apart=False)
+    return Ready(union_all(select(brought.indicator, null(), brought.numerator, brought.denominator), month))
 
 
 def _by_month(since: date | None, through: date | None, by: Iterable[str]) -> bool:

@@ -17,6 +17,7 @@ from api.routes.timeliness import Place
 from api.scopes import STREET_DIGITS, in_scope
 from api.sight import must_see_cases, must_see_outcomes, statistical
 from projections import overview
+from projections.asking import Ready
 from projections.board import BOARD
 from projections.inbox import INBOX
 from projections.overview import Lights
@@ -137,13 +138,13 @@ def dashboard(deps: Parts, who: Reader) -> Told:
 
 
 @lru_cache(maxsize=SCOPES_KEPT)
-def _query(scoped: tuple[tuple[str, Any], ...]) -> overview.Query:
+def _query(scoped: tuple[tuple[str, Any], ...]) -> Ready:
     """What runs within a scope: the matters by district in a city, else by street; of a department none."""
     scope = dict(scoped)
     prefix = scope.get("street_prefix") or ""
     digits = DISTRICT_DIGITS if len(prefix) <= CITY_DIGITS else STREET_DIGITS
     matters = None if scope.get("department") is not None else partial(in_scope, BOARD, scope)
-    return overview.query(matters, partial(in_scope, INBOX, scope), digits)
+    return Ready(overview.query(matters, partial(in_scope, INBOX, scope), digits))
 
 
 def _lit(found: Mapping[str, Lights]) -> list[Told]:

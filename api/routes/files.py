@@ -224,7 +224,8 @@ def _shown_person(deps: Deps, person: str) -> dict[str, Any]:
 
 
 def _happening(row: dict[str, Any], reader: Sight) -> Happening:
-    found = shown(HISTORY, row) | {"version": row["version"], "command": row["command"]}
+    found = shown(HISTORY, tuple(row[name] for name in HISTORY.columns))
+    found |= {"version": row["version"], "command": row["command"]}
     found["occurred_at"] = None if row["occurred_at"] is None else moment(row["occurred_at"])
     facts = dict(row["facts"])
     for field in IDENTITIES:
