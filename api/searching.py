@@ -50,7 +50,8 @@ class Word(NamedTuple):
     def holds(self, columns: Columns, name: str) -> ColumnElement[bool]:
         """Whether a matter is one of these, whose values are given by name."""
         item, area, number = columns["item"], columns["jurisdiction"], columns["number"]
-        found = [item.in_([by_name(item, each, None) for each, _ in _named(f"{name}_item", self.items)])]
+        codes_of_items = [by_name(item, each, None) for each, _ in _named(f"{name}_item", self.items)]
+        found = [item.in_(codes_of_items)] if codes_of_items else []
         kinds: dict[int, list[Any]] = {}
         for each, place in _named(f"{name}_place", self.places):
             kinds.setdefault(len(place), []).append(by_name(area, each, None))
@@ -63,7 +64,7 @@ class Word(NamedTuple):
                 found.append(func.substr(area, 1, digits).in_(codes))
         for each, _ in _named(f"{name}_number", self.numbers):
             found.append(and_(number >= by_name(number, each, None), number < by_name(number, f"{each}_end", None)))
-        return or_(*found[0 if self.items else 1 :])
+        return or_(*found)
 
 
 def _named(kind: str, values: Sequence[str]) -> list[tuple[str, str]]:

@@ -39,6 +39,8 @@ BRANCHES = 16
 """In how many places of an index one page may look, each of them in order."""
 
 Row = tuple[Any, ...]
+"""A row in the order of its table's columns."""
+
 Place = tuple[Any, ...]
 """Where a row stands in an order: the value sorted by, and the row's key."""
 
@@ -66,8 +68,8 @@ class Question(NamedTuple):
     `holds` makes the whole condition from columns. `fixed` are columns of which only these values are wanted; `asked`
     are the filters, by which an index knows whether it holds all that matches. `within` is a range of the column
     `timed`. `values` are what stands in the conditions by name: questions of one `shape` differ in these, and in the
-    values that are fixed, alone. `small` says that few rows can match
-    at all; None, that nobody has counted. `narrow` is the index by which they were found few.
+    values that are fixed, alone. `small` says that few rows can match at all; None, that nobody has counted. `narrow`
+    is the index by which they were found few.
     """
 
     table: ViewTable
@@ -100,7 +102,7 @@ def _of(column: str, number: int) -> str:
 
 
 class Walked(NamedTuple):
-    """Rows that match, each in the order of its table's columns, and where to go on; None where the leg ends."""
+    """Rows that match, and where to go on; None where the leg ends."""
 
     rows: list[Row]
     onward: Place | None
