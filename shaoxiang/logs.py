@@ -1,5 +1,6 @@
 """Logging: one structured line per happening, for a person or a machine, and nothing personal in it."""
 
+import json
 import logging
 import sys
 from collections.abc import Callable, MutableMapping
@@ -70,7 +71,11 @@ def configure(level: str = "INFO", *, json: bool = False, stream: TextIO | None 
 
 
 def _as_json(line: Any, *, default: Callable[[Any], Any]) -> str:
-    return orjson.dumps(line, default).decode()
+    try:
+        return orjson.dumps(line, default).decode()
+    except TypeError:
+        # Half a character, a number of any length, a key that is no text: a line must not fail whoever writes it.
+        return json.dumps(line, default=default)
 
 
 class _Writer(structlog.WriteLogger):

@@ -72,3 +72,11 @@ def test_an_exception_keeps_its_trace(lines: io.StringIO) -> None:
         structlog.get_logger("views").exception("fold failed")
     line = json.loads(lines.getvalue())
     assert line["exception"][0]["exc_type"] == "ValueError"
+
+
+@pytest.mark.parametrize(
+    "said", ["\ud800", 2**70, {1: "one"}], ids=["half a character", "a long number", "a number as key"]
+)
+def test_a_line_is_written_whatever_is_said(lines: io.StringIO, said: object) -> None:
+    structlog.get_logger("desk").info("heard", said=said)
+    assert json.loads(lines.getvalue())["event"] == "heard"
