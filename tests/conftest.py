@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from bench.postgres import Postgres
@@ -23,6 +24,13 @@ settings.load_profile(os.environ.get("SHAOXIANG_HYPOTHESIS", "short"))
 
 START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 """A plain Monday, 09:00 in the city."""
+
+
+@pytest.fixture(autouse=True)
+def _log_of_its_own() -> Iterator[None]:
+    """Commands of the command line set up the log; the next test finds it as it was."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
