@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 __all__ = ["KEPT", "forget", "how_many", "kept"]
 
 KEPT = 300
-"""How many are kept ready, those that were asked last; each takes some 100 KiB at most (our default)."""
+"""How many are kept ready, those that were asked last (our default); each takes some KiB, the largest search 250."""
 
 T = TypeVar("T")
 

@@ -100,11 +100,11 @@ def _fields(asked: Dependant) -> tuple[Any, ...]:
     return (*asked.path_params, *asked.query_params, *asked.header_params)
 
 
-Reader = Callable[[Request], tuple[dict[str, Any], list[Any]]]
-"""Reads parameters out of a request: the values by name, and all that is wrong with them."""
+Reading = Callable[[Request], tuple[dict[str, Any], list[Any]]]
+"""Takes parameters from a request: the values by name, and all that is wrong with them."""
 
 
-def _readers(asked: Dependant) -> Iterator[Reader]:
+def _readers(asked: Dependant) -> Iterator[Reading]:
     """What reads the parameters that a function declares, in the path, the query and the headers.
 
     Most requests give none of the query's, and none of the headers'. What these are then is found out once: endpoints
@@ -128,7 +128,7 @@ def _readers(asked: Dependant) -> Iterator[Reader]:
         yield read
 
 
-def _values(readers: Iterable[Reader], request: Request) -> dict[str, Any]:
+def _values(readers: Iterable[Reading], request: Request) -> dict[str, Any]:
     """The value of every parameter by name; raises RequestValidationError with all that is wrong."""
     values: dict[str, Any] = {}
     wrong: list[Any] = []

@@ -115,7 +115,7 @@ def has_few(db: Connection, view: ViewTable, scope: Scope) -> bool:
 
 _OWN = CONCERNS.table.c
 _SOME = Ready(
-    select(func.count()).select_from(
+    lambda: select(func.count()).select_from(
         select(_OWN.case_id).where(_OWN.who == bindparam("who", type_=_OWN.who.type)).limit(FEW + 1).subquery()
     )
 )

@@ -1,6 +1,7 @@
 """Who may look at what: the desk's table of sight, asked of the views, so that a list and a single thing agree."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -71,7 +72,9 @@ def must_see(deps: Deps, db: Connection, actor: Actor, stream: UUID) -> Sight:
     """
     found = must_see_cases(deps, actor)
     by_matter, scope = _by_matter(found), found.scope
-    asked = kept(("matter", by_matter, shape_of(scope)), lambda: Ready(_matter(scope if by_matter else EVERYTHING)))
+    asked = kept(
+        ("matter", by_matter, shape_of(scope)), lambda: Ready(partial(_matter, scope if by_matter else EVERYTHING))
+    )
     matter = asked.rows(db, {**values_of(scope), "matter": case_of(str(stream))})
     if not matter:
         raise Unknown(f"There is no {stream}; a new one shows a moment later, see Prefer: wait.", id=str(stream))

@@ -7,6 +7,7 @@ therefore be short, and names where to go on.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Connection,
     Integer,
     Select,
+    Subquery,
     and_,
     bindparam,
     func,
@@ -115,7 +117,7 @@ def walk(db: Connection, question: Question, leg: Leg, place: Place | None, need
     form = (question.shape, counts, question.small, question.narrow, leg, place is None)
     values = question.named() | {"need": need} | {f"place_{number}": at for number, at in enumerate(place or ())}
     if index is None or index.whole:
-        whole = kept((*form, "whole"), lambda: Ready(_whole(question, leg, begins=place is None)))
+        whole = kept((*form, "whole"), lambda: Ready(partial(_whole, question, leg, begins=place is None)))
         rows = whole.rows(db, values)
         return Walked(rows, place_in(question.table, leg, rows[-1]) if len(rows) == need else None)
     matching, ends = kept((*form, index, step), lambda: _in_steps(question, leg, index, step, begins=place is None))
@@ -148,10 +150,19 @@ def narrowed(db: Connection, question: Question) -> Question:
 
 def _in_steps(question: Question, leg: Leg, index: Indexed, step: int, *, begins: bool) -> tuple[Ready, Ready]:
     """Along an index, a number of rows at a time: those that match, and where the last one stands."""
-    looked = _looked(question, leg, index, step, begins=begins).subquery()
-    order = _order(question.table, leg, looked.c)
-    matching = select(looked).where(_holds(question, leg, looked.c)).order_by(*_sorted(order, leg)).limit(NEED)
-    last = select(*order).order_by(*_sorted(order, leg)).offset(_plain(step - 1)).limit(_plain(1))
+
+    def look() -> tuple[Subquery, list[Column[Any]]]:
+        looked = _looked(question, leg, index, step, begins=begins).subquery()
+        return looked, _order(question.table, leg, looked.c)
+
+    def matching() -> Select[Any]:
+        looked, order = look()
+        return select(looked).where(_holds(question, leg, looked.c)).order_by(*_sorted(order, leg)).limit(NEED)
+
+    def last() -> Select[Any]:
+        _, order = look()
+        return select(*order).order_by(*_sorted(order, leg)).offset(_plain(step - 1)).limit(_plain(1))
+
     return Ready(matching), Ready(last)
 
 

@@ -4,7 +4,7 @@ For each asking SQLAlchemy looks up what it compiled, and builds an execution an
 a page of a list that took as long as the driver did, where others had asked for something else in between.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import Boolean, Connection, Dialect
@@ -33,15 +33,16 @@ class _Said(NamedTuple):
 class Ready:
     """A statement to be asked again and again, on either store. Values that differ stand in it by name."""
 
-    def __init__(self, statement: SelectBase) -> None:
-        self._statement = statement
+    def __init__(self, make: Callable[[], SelectBase]) -> None:
+        """`make` puts the statement together. It is not kept itself: it is many times as large as its text."""
+        self._make = make
         self._by_driver: dict[str, _Said] = {}
 
     def rows(self, db: Connection, values: Values = NOTHING) -> list[tuple[Any, ...]]:
         """What is found with these values; those that it does not know are left out. Raises KeyError for a lack."""
         said = self._by_driver.get(db.dialect.name)
         if said is None:
-            said = self._by_driver[db.dialect.name] = _said(self._statement, db.dialect)
+            said = self._by_driver[db.dialect.name] = _said(self._make(), db.dialect)
         given = said.given
         found = [given[name] if name in given else values[name] for name in said.names]
         parameters: Any = tuple(found) if said.positional else dict(zip(said.names, found, strict=True))

@@ -7,7 +7,7 @@ from calendar import monthrange
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, cast, false, func, null, select, true, union_all
@@ -227,16 +227,9 @@ QUERIES_KEPT = 1000
 
 
 @lru_cache(maxsize=QUERIES_KEPT)
-def _query(
-    since: date | None,
-    through: date | None,
-    by: tuple[str, ...],
-    filters: tuple[tuple[str, str], ...],
-    names: tuple[str, ...],
-    scoped: tuple[tuple[str, Any], ...],
-) -> Ready:
-    """The sums of some days."""
-    return Ready(_sums(since, through, by, filters, names, scoped))
+def _query(*asked: Any) -> Ready:
+    """The sums that `_sums` asks for with these."""
+    return Ready(partial(_sums, *asked))
 
 
 def _sums(
@@ -274,10 +267,14 @@ def _sums(
 @lru_cache(maxsize=QUERIES_KEPT)
 def _of_both(day: date, by: str, names: tuple[str, ...], scoped: tuple[tuple[str, Any], ...]) -> Ready:
     """A day's volumes, under no group, and the sums of its month by group."""
+    return Ready(partial(_both, day, by, names, scoped))
+
+
+def _both(day: date, by: str, names: tuple[str, ...], scoped: tuple[tuple[str, Any], ...]) -> Any:
     last = day.replace(day=monthrange(day.year, day.month)[1])
     brought = _sums(day, day, (), (), VOLUMES, scoped, apart=False).subquery().c
     month = _sums(day.replace(day=1), last, (by,), (), names, scoped, apart=False)
-    return Ready(union_all(select(brought.indicator, null(), brought.numerator, brought.denominator), month))
+    return union_all(select(brought.indicator, null(), brought.numerator, brought.denominator), month)
 
 
 def _by_month(since: date | None, through: date | None, by: Iterable[str]) -> bool:

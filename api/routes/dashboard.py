@@ -144,7 +144,7 @@ def _query(scoped: tuple[tuple[str, Any], ...]) -> Ready:
     prefix = scope.get("street_prefix") or ""
     digits = DISTRICT_DIGITS if len(prefix) <= CITY_DIGITS else STREET_DIGITS
     matters = None if scope.get("department") is not None else partial(in_scope, BOARD, scope)
-    return Ready(overview.query(matters, partial(in_scope, INBOX, scope), digits))
+    return Ready(partial(overview.query, matters, partial(in_scope, INBOX, scope), digits))
 
 
 def _lit(found: Mapping[str, Lights]) -> list[Told]:

@@ -39,7 +39,7 @@ def views(store: ViewStore, called: list[Fact]) -> ViewStore:
     ids=["every column", "a value in two places", "a list of values", "two questions in one"],
 )
 def test_it_finds_what_sqlalchemy_finds_whoever_is_asked_about(views: ViewStore, statement: Any) -> None:
-    ready = Ready(statement)
+    ready = Ready(lambda: statement)
     with views.reading() as db:
         for who in (LEAD, SUPPORT, LEAD, "nobody"):
             found, expected = ready.rows(db, {"who": who}), db.execute(statement, {"who": who}).all()
@@ -48,7 +48,7 @@ def test_it_finds_what_sqlalchemy_finds_whoever_is_asked_about(views: ViewStore,
 
 
 def test_what_is_not_asked_for_is_left_out_and_what_lacks_is_an_error(views: ViewStore) -> None:
-    ready = Ready(select(INBOX.table.c.id).where(INBOX.table.c.department == WHO))
+    ready = Ready(lambda: select(INBOX.table.c.id).where(INBOX.table.c.department == WHO))
     with views.reading() as db:
         assert len(ready.rows(db, {"who": LEAD, "what": "else"})) == 1
         with pytest.raises(KeyError, match="who"):

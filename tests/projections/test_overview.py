@@ -3,6 +3,7 @@
 from collections import Counter as Tally
 from collections.abc import Iterable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def test_lights_are_those_of_the_rows_however_they_were_folded(opener: Opener, s
     projector = Projector(log, opener(), VIEWS)
     matters, responses = rows_of(projector, BOARD), rows_of(projector, INBOX)
     some = moments(matters, "due_at", "warn_at") + moments(responses, "next_due", "next_warn")
-    asked, alone = Ready(overview.query(_all, _all)), Ready(overview.query(None, _all))
+    asked, alone = (Ready(partial(overview.query, within, _all)) for within in (_all, None))
     with projector.store.reading() as db:
         for at in sorted(some)[:: max(1, len(some) // 40)]:
             found = overview.lights(db, asked, at)
