@@ -7,22 +7,15 @@ from typing import Any
 
 import pytest
 
-from bench.histories import Story, interleaved
+from bench.histories import Story
 from domain.dispatch.facts import case as cases
 from domain.dispatch.facts import evaluation as evaluations
 from domain.dispatch.facts import report as reports
 from domain.dispatch.facts import response as responses
 from domain.kernel import Fact
 from domain.policy.deadlines import Stage
-from projections import statistics
 from projections.indicators import INDICATORS, TENTHS
-from projections.posting import (
-    BY_DEPARTMENT,
-    BY_DEPARTMENT_MONTH,
-    BY_STREET,
-    BY_STREET_MONTH,
-    INDICATOR_COUNTS,
-)
+from projections.posting import INDICATOR_COUNTS
 from projections.projector import Projector
 from projections.statistics import SCORE, Figure, Rank, day_and_month, indicators, ranking, together
 from tests.projections.kit import folded, rows_of
@@ -348,63 +341,3 @@ def test_a_reader_sees_the_figures_of_its_own_scope(scope: dict[str, Any], sees:
 def test_asking_for_what_does_not_exist_is_refused(asked: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="there is no"):
         figures(folded([]), **asked)
-
-
-@pytest.mark.parametrize(
-    ("since", "through", "whole"),
-    [
-        (None, None, True),
-        (None, date(2024, 2, 29), True),
-        (None, date(2024, 2, 28), False),
-        (date(2026, 11, 1), None, True),
-        (date(2026, 11, 1), date(2026, 12, 31), True),
-        (date(2026, 11, 2), date(2026, 12, 31), False),
-        (None, date.max, True),
-    ],
-)
-def test_months_are_whole_from_a_first_to_a_last_day(since: date | None, through: date | None, whole: bool) -> None:  # noqa: FBT001
-    assert statistics._by_month(since, through, ("month", "department")) is whole
-    assert not statistics._by_month(since, through, ("week",))
-
-
-class TestCoarseTables:
-    """The same figures from each table that can tell them."""
-
-    @pytest.mark.parametrize(
-        ("asked", "table"),
-        [
-            ({}, BY_DEPARTMENT_MONTH),
-            ({"by": ("department", "quarter")}, BY_DEPARTMENT_MONTH),
-            ({"by": ("department", "day")}, BY_DEPARTMENT),
-            ({"by": ("week",)}, BY_DEPARTMENT),
-            ({"by": ("month", "street")}, BY_STREET_MONTH),
-            ({"by": ("street",), "since": date(2026, 3, 1), "through": date(2026, 3, 31)}, BY_STREET_MONTH),
-            ({"by": ("street",), "since": date(2026, 3, 1), "through": date(2026, 3, 30)}, BY_STREET),
-            ({"since": date(2026, 3, 2)}, BY_DEPARTMENT),
-            ({"filters": {"department": A}}, BY_DEPARTMENT_MONTH),
-            ({"scope": {"department": B}}, BY_DEPARTMENT_MONTH),
-            ({"scope": {"street_prefix": "220204"}, "by": ("street", "day")}, BY_STREET),
-            ({"scope": {"street_prefix": "220204"}, "by": ("department",)}, INDICATOR_COUNTS),
-            ({"by": ("item",)}, INDICATOR_COUNTS),
-        ],
-    )
-    def test_a_coarse_table_tells_the_same_as_the_finest(
-        self, asked: dict[str, Any], table: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        projector = folded(interleaved(3000, open_cases=40))
-        chosen, choose = [], statistics.coarsest
-
-        def noted(*asked: Any) -> Any:
-            chosen.append(choose(*asked))
-            return chosen[-1]
-
-        monkeypatch.setattr(statistics, "coarsest", noted)
-        with projector.store.reading() as db:
-            statistics._query.cache_clear()
-            coarse = indicators(db, **asked)
-            monkeypatch.setattr(statistics, "coarsest", lambda *_: INDICATOR_COUNTS)
-            statistics._query.cache_clear()
-            assert coarse == indicators(db, **asked)
-        statistics._query.cache_clear()
-        assert chosen == [table]
-        assert any(figure.denominator for figure in coarse)
