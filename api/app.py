@@ -19,6 +19,7 @@ from api.routes import (
     events,
     files,
     health,
+    history,
     house,
     lists,
     officers,
@@ -58,7 +59,7 @@ def create_app(deps: Deps) -> FastAPI:
     app.state.allowance = Allowance()
     app.state.streams = Counter[str]()
     limit = deps.limits.body_at_most
-    for module in (files, lists, dashboard, house, officers, timeliness, events):
+    for module in (files, lists, history, dashboard, house, officers, timeliness, events):
         app.include_router(module.router, prefix=PREFIX)
     for module in COMMAND_ROUTERS:
         app.include_router(module.router, prefix=PREFIX, max_body_size=limit)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
+from fastapi import Request, Response
 from pydantic import BaseModel, Field, create_model
 from sqlalchemy import (
     BigInteger,
@@ -35,7 +36,7 @@ from projections.events import PREFIX
 from projections.tables import ViewTable
 from projections.times import micros, moment
 
-__all__ = ["Listing", "Page", "model_of", "page", "shown"]
+__all__ = ["Listing", "Page", "cursor_of", "linked", "model_of", "not_a_cursor", "page", "shown", "values_in"]
 
 
 class Listing(NamedTuple):
@@ -205,19 +206,41 @@ def _type(column: Any) -> Any:
 
 
 def _encoded(listing: Listing, sort: str, leg: int, place: Place) -> str:
-    return base64.urlsafe_b64encode(json.dumps([listing.table.name, sort, leg, *place]).encode()).decode()
+    return cursor_of(listing.table.name, sort, leg, *place)
 
 
 def _decoded(cursor: str, listing: Listing, sort: str, parts: Sequence[Leg]) -> tuple[int, Place]:
-    """A cursor's leg and place. It belongs to one list in one order, and is checked like all that comes in."""
-    try:
-        name, order, leg, *values = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
-    except (ValueError, TypeError, binascii.Error, RecursionError):
-        name, order, leg, values = None, None, None, []
+    """A cursor's leg and place."""
+    leg, *values = values_in(cursor, listing.table.name, sort) or [None]
     place = None
-    if (name, order) == (listing.table.name, sort) and type(leg) is int and 0 <= leg < len(parts):
+    if type(leg) is int and 0 <= leg < len(parts):
         place = place_of(listing.table, parts[leg], values)
     if place is None:
-        detail = "The cursor is not one of this list in this order; begin again without it."
-        raise ApiProblem(400, detail)
+        raise not_a_cursor()
     return leg, place
+
+
+def cursor_of(name: str, sort: str, *values: Any) -> str:
+    """A cursor of the list of that name in that order."""
+    return base64.urlsafe_b64encode(json.dumps([name, sort, *values]).encode()).decode()
+
+
+def values_in(cursor: str, name: str, sort: str) -> list[Any]:
+    """What such a cursor holds; nothing where it is one of another list or order, or none at all."""
+    try:
+        whose, order, *values = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
+    except (ValueError, TypeError, binascii.Error, RecursionError):
+        return []
+    return values if (whose, order) == (name, sort) else []
+
+
+def not_a_cursor() -> ApiProblem:
+    """A cursor belongs to one list in one order, and is checked like all that comes in."""
+    return ApiProblem(400, "The cursor is not one of this list in this order; begin again without it.")
+
+
+def linked(request: Request, response: Response, after: str | None) -> None:
+    """Name the next page, where there is one, in the answer's headers."""
+    if after is not None:
+        following = request.url.include_query_params(cursor=after)
+        response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'

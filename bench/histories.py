@@ -58,6 +58,10 @@ class MemoryLog:
         """Up to `limit` events behind a position."""
         return self.rows[after : after + limit]
 
+    def before(self, position: int, limit: int) -> list[RawEvent]:
+        """Up to `limit` events before a position, the latest first."""
+        return self.rows[: max(position - 1, 0)][::-1][:limit]
+
     def at(self, positions: Sequence[int]) -> dict[int, RawEvent]:
         """The events at these positions."""
         return {position: self.rows[position - 1] for position in positions if position <= len(self.rows)}

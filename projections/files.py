@@ -1,4 +1,4 @@
-"""Asking for one case: its file, its timeline as of any moment, and what was told to whom about it."""
+"""Asking for one case: its file, and what was told to whom about it."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -8,18 +8,17 @@ from sqlalchemy import Connection, Select, or_, select
 
 from domain.kernel import Kind, case_of
 from projections.case_file import Part, folded
-from projections.history import HISTORY, Stored, with_what_was_said
 from projections.notices import NOTICES
 from projections.tables import ViewTable
 from store.recorder import RawEvent
 
-__all__ = ["LONGEST", "Log", "Part", "absorbed", "case_file", "evaluation_of", "notices", "part", "timeline"]
+__all__ = ["LONGEST", "Log", "Part", "absorbed", "case_file", "evaluation_of", "notices", "part"]
 
 LONGEST = 10_000
-"""A timeline is not read beyond so many events at once."""
+"""Notices are not read beyond so many at once."""
 
 
-class Log(Stored, Protocol):
+class Log(Protocol):
     """What asking for a case needs of the event log."""
 
     def raw_case(self, member: UUID) -> Sequence[RawEvent]:
@@ -58,20 +57,6 @@ def evaluation_of(parts: list[Part], response: UUID) -> Part | None:
     ordinal = response.int & 0xFFFFFF
     sheets = (each for each in parts if each.id.int >> 24 & 0xFF == Kind.EVALUATION)
     return next((each for each in sheets if each.id.int & 0xFFFFFF == ordinal), None)
-
-
-def timeline(
-    db: Connection, log: Stored, member: UUID, as_of: int | None = None, limit: int = LONGEST
-) -> list[dict[str, Any]]:
-    """What happened in the case, in order, up to a moment where given: rows of the history with what the log says.
-
-    Times are microseconds since the epoch; see `with_what_was_said`.
-    """
-    column = HISTORY.table.c
-    query = select(HISTORY.table).where(column.case_id == str(case_of(member)))
-    if as_of is not None:
-        query = query.where(column.at <= as_of)
-    return with_what_was_said(log, _rows(db, query.order_by(column.position).limit(limit), HISTORY))
 
 
 def notices(db: Connection, member: UUID | None = None, limit: int = LONGEST) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -17,10 +18,10 @@ from domain.kernel import Kind, case_of, kind_of
 from domain.policy.deadlines import Stage
 from domain.registry.organisations import OrganisationKind
 from projections.board import BOARD
-from projections.history import HISTORY
 from projections.inbox import INBOX
 from projections.indicators import INDICATORS, TENTHS
 from projections.notices import NOTICES
+from projections.recalling import timeline
 from projections.timeliness import INDICATOR_COUNTS
 from projections.times import moment
 from shaoxiang.parts import House
@@ -152,19 +153,18 @@ class Result:
         }
 
     def _timeline(self) -> list[dict[str, Any]]:
-        column = HISTORY.table.c
-        query = select(column.at, column.topic, column.stream, column.actor, column.role)
-        query = query.where(column.case_id.in_(self.own))
         with self.house.views.reading() as db:
-            rows = db.execute(query.order_by(column.at, column.position)).all()
+            lines = [line for case in self.own for line in timeline(db, self.house.log, UUID(case))]
         return [
             {
-                "at": self._at(moment(at)),
-                "event": topic,
-                "on": self.aliases.get(UUID(stream), stream),
-                "by": SYSTEM_ROLE if role == SYSTEM_ROLE else self.played.by_person.get(UUID(actor), actor),
+                "at": self._at(moment(line["at"])),
+                "event": line["topic"],
+                "on": self.aliases.get(UUID(line["stream"]), line["stream"]),
+                "by": SYSTEM_ROLE
+                if line["role"] == SYSTEM_ROLE
+                else self.played.by_person.get(UUID(line["actor"]), line["actor"]),
             }
-            for at, topic, stream, actor, role in rows
+            for line in sorted(lines, key=itemgetter("at", "position"))
         ]
 
     def _organisation(self, code: str) -> str:

@@ -232,6 +232,10 @@ class EventLog:
         """As `events`, but as the stored bytes, for those who decode some and skip others (`mapper.decode`)."""
         return self._recorder.after(after, limit)
 
+    def before(self, position: int, limit: int) -> list[RawEvent]:
+        """At most `limit` events before the position as stored bytes, the latest first."""
+        return self._recorder.before(position, limit)
+
     def of_topic(self, topic: str, after: int, until: int) -> list[Recorded]:
         """The events of a topic after one position and up to another, in order. Raises as `load` does."""
         return [self._recorded(row) for row in self._recorder.of_topic(topic, after, until)]

@@ -88,6 +88,10 @@ class PostgresRecorder(ApplicationRecorder):
         """At most `limit` events after the position, in order of position."""
         return self._rows("WHERE position > %b::bigint ORDER BY position LIMIT %b::bigint", (position, limit))
 
+    def before(self, position: int, limit: int) -> list[RawEvent]:
+        """At most `limit` events before the position, the latest first."""
+        return self._rows("WHERE position < %b::bigint ORDER BY position DESC LIMIT %b::bigint", (position, limit))
+
     def at(self, positions: Sequence[int]) -> list[RawEvent]:
         """The events at these positions, in order of position; a position at which there is none is left out."""
         return self._rows("WHERE position = ANY(%b::bigint[]) ORDER BY position", ([*positions],))

@@ -99,6 +99,9 @@ class LogRecorder(Protocol):
     def after(self, position: int, limit: int) -> list[RawEvent]:
         """At most `limit` events after the position, in order of position."""
 
+    def before(self, position: int, limit: int) -> list[RawEvent]:
+        """At most `limit` events before the position, the latest first."""
+
     def at(self, positions: Sequence[int]) -> list[RawEvent]:
         """The events at these positions, in order of position; a position at which there is none is left out."""
 

@@ -196,6 +196,10 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         """At most `limit` events after the position, in order of position."""
         return self._raw("WHERE notification_id > ? ORDER BY notification_id LIMIT ?", (position, limit))
 
+    def before(self, position: int, limit: int) -> list[RawEvent]:
+        """At most `limit` events before the position, the latest first."""
+        return self._raw("WHERE notification_id < ? ORDER BY notification_id DESC LIMIT ?", (position, limit))
+
     def of_topic(self, topic: str, after: int, until: int) -> list[RawEvent]:
         """The events of a topic after one position and up to another, in order of position."""
         where = "WHERE notification_id > ? AND notification_id <= ? AND topic = ? ORDER BY notification_id"

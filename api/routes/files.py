@@ -1,4 +1,4 @@
-"""The case file and its parts, the timeline, and why a deadline is what it is."""
+"""The case file and its parts, and why a deadline is what it is."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any
@@ -10,10 +10,9 @@ from sqlalchemy import Connection
 
 from api.deps import Deps
 from api.identity import Parts
-from api.listing import shown
 from api.problems import declared
 from api.read_route import ReadRoute
-from api.reading import Instant, Reader, one_of
+from api.reading import Reader, one_of
 from api.sight import must_see, must_see_cases, seen_in, sees_everything
 from desk.permissions import Sight
 from domain.errors import NotPermitted, Unknown
@@ -21,8 +20,6 @@ from domain.kernel import case_of
 from domain.policy.deadlines import Clock, Stage
 from domain.policy.explain import Segment, explain
 from projections import files
-from projections.history import HISTORY
-from projections.times import micros, moment
 
 __all__ = ["router"]
 
@@ -74,23 +71,6 @@ class ResponseFile(BaseModel):
     interviews: list[Part]
 
 
-class Happening(BaseModel):
-    """One line of a timeline."""
-
-    model_config = ConfigDict(extra="allow")
-
-    position: int
-    topic: str
-    stream: UUID
-    version: int | None
-
-
-class Timeline(BaseModel):
-    """What happened, in order."""
-
-    items: list[Happening]
-
-
 class Why(BaseModel):
     """Why a deadline is what it is: the clock, and the segments counted, paused and moved behind its due time."""
 
@@ -131,18 +111,6 @@ def response_file(target: Annotated[UUID, Path(alias="id")], response: Response,
     mine = [part for part in parts if part.get("response") == str(target)]
     evaluation = next(iter(_of(mine, "evaluation")), None)
     return {"response": found, "evaluation": evaluation, "interviews": _of(mine, "interview")}
-
-
-@router.get("/cases/{id}/timeline", operation_id="timeline", summary="What happened in a case", responses=SAID)
-def timeline(
-    target: Annotated[UUID, Path(alias="id")], deps: Parts, who: Reader, as_of: Instant | None = None
-) -> Timeline:
-    """Every event of the case that the reader may see, in order, up to `as_of`, without anybody's identity."""
-    with deps.views.glancing() as db:
-        reader = must_see(deps, db, who.actor, target)
-        rows = files.timeline(db, deps.log, target, None if as_of is None else micros(as_of))
-        visible = seen_in(db, reader, {row["stream"] for row in rows})
-    return Timeline(items=[_happening(row, reader) for row in rows if row["stream"] in visible])
 
 
 @router.get(
@@ -221,19 +189,6 @@ def _shown_person(deps: Deps, person: str) -> dict[str, Any]:
     except Unknown:
         return NOT_KNOWN
     return {"name": masked.name, "phone": masked.phone, "erased": masked.erased}
-
-
-def _happening(row: dict[str, Any], reader: Sight) -> Happening:
-    found = shown(HISTORY, tuple(row[name] for name in HISTORY.columns))
-    found |= {"version": row["version"], "command": row["command"]}
-    found["occurred_at"] = None if row["occurred_at"] is None else moment(row["occurred_at"])
-    facts = dict(row["facts"])
-    for field in IDENTITIES:
-        facts.pop(field, None)
-    if "department" in reader.scope and row["kind"] == "report":
-        # The party complained about must not learn from the timeline who it was that reported.
-        found["actor"] = None
-    return Happening(**found, facts=facts, rules=row["rules"])
 
 
 def _of(parts: Iterable[Shown], kind: str) -> list[Shown]:

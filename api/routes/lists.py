@@ -1,10 +1,9 @@
-"""The lists: board, inbox, what is due, reminders, commendations, interviews, notices, history.
+"""The lists: board, inbox, what is due, reminders, commendations, interviews, notices.
 
 Each is a row of `LISTS`; one function makes the endpoint from it.
 """
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Query, Request, Response
@@ -13,63 +12,33 @@ from sqlalchemy import Boolean
 
 from api.deps import Deps
 from api.identity import Parts
-from api.listing import Listing, model_of, page
+from api.listing import Listing, linked, model_of, page
 from api.problems import declared
 from api.read_route import ReadRoute
 from api.reading import Instant, Reader, by_code, one_of
 from api.searching import search
 from api.sight import must_see_cases, must_see_outcomes
-from desk.actors import Actor, Role
+from desk.actors import Actor
 from desk.permissions import Sight
-from domain.errors import NotPermitted
 from projections.board import BOARD
 from projections.commendations import COMMENDATIONS
 from projections.due import DUE
-from projections.history import HISTORY, with_what_was_said
 from projections.inbox import INBOX
 from projections.interviews import INTERVIEWS
 from projections.notices import NOTICES
 from projections.reminders import REMINDERS
-from projections.times import moment
 
 __all__ = ["LISTS", "router"]
 
-HISTORIANS = frozenset({Role.SUPERVISION, Role.AUDITOR})
-"""Roles that read the whole history; others read the timelines of their own cases."""
-
-
-def must_see_history(deps: Deps, actor: Actor) -> Sight:
-    """The sight of a role that reads the whole history."""
-    if actor.role not in HISTORIANS:
-        raise NotPermitted(f"The role {actor.role.value} reads the timelines of its cases, not the whole history.")
-    return must_see_cases(deps, actor)
-
-
-SAID: dict[str, Any] = {
-    "version": (int | None, None),
-    "occurred_at": (datetime | None, None),
-    "command": (str | None, None),
-    "rules": (Any | None, None),
-}
-"""What the log adds to a row of the history."""
-
-
-def as_said(deps: Deps, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of the history with what stands in the log; what was said in so many words is for the case's timeline."""
-    told = with_what_was_said(deps.log, rows)
-    moments = ({**row, "occurred_at": row["occurred_at"] and moment(row["occurred_at"])} for row in told)
-    return [{name: value for name, value in row.items() if name != "facts"} for row in moments]
-
 
 class Row(NamedTuple):
-    """One list: its path, its name, what it lists, who may read it, and what else each row shows."""
+    """One list: its path, its name, what it lists, and who may read it."""
 
     path: str
     name: str
     summary: str
     listing: Listing
     sight: Callable[[Deps, Actor], Sight]
-    adds: Callable[[Deps, list[dict[str, Any]]], list[dict[str, Any]]] | None = None
 
 
 LISTS = (
@@ -94,9 +63,6 @@ LISTS = (
     Row("/notices", "notices", "Notices", Listing(
         NOTICES, ("kind", "recipient", "about", "case_id", "drill"), ("-position", "position"), timed="at"),
         must_see_outcomes),
-    Row("/history", "history", "Who did what, when, and by which rule", Listing(
-        HISTORY, ("case_id", "stream", "actor", "organisation", "role", "kind", "topic", "imported"),
-        ("position", "-position"), timed="at"), must_see_history, as_said),
 )  # fmt: skip
 """Path, name, summary, listing, and whose role may read it; the scope then says which rows."""
 
@@ -139,11 +105,8 @@ def _endpoint(row: Row) -> Callable[..., Any]:
         wanted = search(text, deps.city, deps.rules) if text else None
         with deps.views.reading() as db:
             found = page(db, row.listing, reader.scope, chosen, sort, cursor, size, wanted)
-        if found.after is not None:
-            following = request.url.include_query_params(cursor=found.after)
-            response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
-        rows = found.rows if row.adds is None else row.adds(deps, found.rows)
-        return {"items": rows, "next": found.after}
+        linked(request, response, found.after)
+        return {"items": found.rows, "next": found.after}
 
     read.__annotations__["filters"] = Annotated[_filters_of(row), Query()]
     read.__annotations__["sort"] = Annotated[one_of(row.listing.sorts), Query()]
@@ -153,8 +116,6 @@ def _endpoint(row: Row) -> Callable[..., Any]:
 
 def _model(row: Row) -> type[BaseModel]:
     item: Any = model_of(f"{row.name.capitalize()}Row", row.listing.table, row.listing.hides)
-    if row.adds is as_said:
-        item = create_model(item.__name__, __base__=item, **SAID)
     return create_model(f"{row.name.capitalize()}Page", items=(list[item], ...), next=(str | None, None))
 
 

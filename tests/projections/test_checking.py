@@ -6,19 +6,25 @@ from sqlalchemy import Connection, insert
 from bench.histories import MemoryLog, interleaved
 from domain.kernel import Fact
 from projections import checking
-from projections.history import HISTORY
+from projections.board import BOARD
 from projections.projector import Projector
 from projections.rebuilding import Difference, check
 from projections.storage import ViewStore
-from tests.projections.kit import VIEWS
+from tests.projections.kit import VIEWS, folded, rows_of
 
-FACTS: list[Fact] = list(interleaved(120, seed=5, open_cases=4))
-COLUMN = HISTORY.table.c
-TOGETHER = 7
+FACTS: list[Fact] = list(interleaved(400, seed=5, open_cases=4))
+COLUMN = BOARD.table.c
+TOGETHER = 3
 """How many rows are compared at a time here."""
 
-LAST = len(FACTS)
-PLACES = (1, 2, TOGETHER - 1, TOGETHER, TOGETHER + 1, LAST - 1, LAST)
+IDS: list[str] = sorted(row["id"] for row in rows_of(folded(FACTS), BOARD))
+LAST = len(IDS) - 1
+PLACES = (0, 1, TOGETHER - 1, TOGETHER, TOGETHER + 1, LAST - 1, LAST)
+
+
+def beyond(at: int) -> str:
+    """An id behind all others."""
+    return f"ffffffff-{at:04x}{IDS[at][13:]}"
 
 
 @pytest.fixture
@@ -30,55 +36,60 @@ def projector(store: ViewStore, monkeypatch: pytest.MonkeyPatch) -> Projector:
     return projector
 
 
-def told(projector: Projector) -> list[tuple[int, str]]:
-    """Which positions of the history differ, and how."""
-    return [(_position(each), _how(each)) for each in check(projector.source, projector.store, VIEWS)]
+def told(projector: Projector) -> list[tuple[str, str]]:
+    """Which matters of the board differ, and how."""
+    return [(_id(each), _how(each)) for each in check(projector.source, projector.store, VIEWS)]
 
 
 @pytest.mark.parametrize("at", PLACES)
 def test_a_row_that_is_missing_changed_or_one_too_many_is_named(projector: Projector, at: int) -> None:
+    mine = COLUMN.id == IDS[at]
     with projector.store.writing() as db:
         kept = _row(db, at)
-        db.execute(HISTORY.table.delete().where(COLUMN.position == at))
-    assert told(projector) == [(at, "missing")]
+        db.execute(BOARD.table.delete().where(mine))
+    assert told(projector) == [(IDS[at], "missing")]
     with projector.store.writing() as db:
-        db.execute(insert(HISTORY.table).values(kept | {"topic": "rumour.heard.v1"}))
-    assert told(projector) == [(at, "changed")]
+        db.execute(insert(BOARD.table).values(kept | {"item_name": "rumour"}))
+    assert told(projector) == [(IDS[at], "changed")]
     with projector.store.writing() as db:
-        db.execute(HISTORY.table.update().where(COLUMN.position == at).values(topic=kept["topic"]))
-        db.execute(insert(HISTORY.table).values(kept | {"position": LAST + at}))
-    assert told(projector) == [(LAST + at, "one too many")]
+        db.execute(BOARD.table.update().where(mine).values(item_name=kept["item_name"]))
+        db.execute(insert(BOARD.table).values(kept | {"id": beyond(at)}))
+    assert told(projector) == [(beyond(at), "one too many")]
 
 
 def test_several_differences_are_all_named(projector: Projector) -> None:
+    gone = [IDS[2], IDS[TOGETHER * 3]]
     with projector.store.writing() as db:
         kept = _row(db, 1)
-        db.execute(HISTORY.table.delete().where(COLUMN.position.in_((3, TOGETHER * 3))))
-        db.execute(HISTORY.table.update().where(COLUMN.position == TOGETHER * 2).values(topic="rumour.heard.v1"))
-        db.execute(insert(HISTORY.table).values(kept | {"position": LAST + 1}))
+        db.execute(BOARD.table.delete().where(COLUMN.id.in_(gone)))
+        db.execute(BOARD.table.update().where(COLUMN.id == IDS[TOGETHER * 2]).values(item_name="rumour"))
+        db.execute(insert(BOARD.table).values(kept | {"id": beyond(1)}))
     assert told(projector) == [
-        (3, "missing"), (TOGETHER * 2, "changed"), (TOGETHER * 3, "missing"), (LAST + 1, "one too many"),
+        (gone[0], "missing"), (IDS[TOGETHER * 2], "changed"), (gone[1], "missing"), (beyond(1), "one too many"),
     ]  # fmt: skip
 
 
-def test_a_table_that_is_empty_lacks_every_row(projector: Projector) -> None:
+def test_a_table_that_is_empty_lacks_every_row_and_so_many_are_named(
+    projector: Projector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "MOST_DIFFERENCES", len(IDS) - 2)
     with projector.store.writing() as db:
-        db.execute(HISTORY.table.delete())
-    assert told(projector) == [(at, "missing") for at in range(1, checking.MOST_DIFFERENCES + 1)]
+        db.execute(BOARD.table.delete())
+    assert told(projector) == [(each, "missing") for each in IDS[:-2]]
 
 
 def _row(db: Connection, at: int) -> dict[str, object]:
-    return dict(db.execute(HISTORY.table.select().where(COLUMN.position == at)).mappings().one())
+    return dict(db.execute(BOARD.table.select().where(COLUMN.id == IDS[at])).mappings().one())
 
 
 def _how(difference: Difference) -> str:
-    assert difference.table == HISTORY.name
+    assert difference.table == BOARD.name
     if difference.live is None:
         return "missing"
     return "one too many" if difference.fresh is None else "changed"
 
 
-def _position(difference: Difference) -> int:
+def _id(difference: Difference) -> str:
     found = difference.live or difference.fresh
     assert found is not None
-    return int(found[0])
+    return str(found[0])

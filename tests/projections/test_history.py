@@ -5,18 +5,21 @@ from uuid import UUID
 
 from bench.histories import MemoryLog, Story
 from domain.kernel import Fact
-from projections.files import notices, timeline
-from projections.history import HISTORY
+from projections.files import notices
+from projections.recalling import timeline
 from projections.times import micros
 from tests.projections.conftest import LEAD
-from tests.projections.kit import folded, rows_of
+from tests.projections.kit import folded
 
 
 def test_the_history_says_who_did_what_and_by_which_rule(story: Story, called: list[Fact]) -> None:
-    row = rows_of(folded(called), HISTORY)[0]
-    assert (row["topic"], row["role"], row["organisation"]) == ("report.submitted.v1", "grid_worker", story.street)
-    assert row["actor"] == str(called[0].meta.actor)
     [first, *_] = _timeline(called, story.case)
+    assert (first["topic"], first["role"], first["organisation"]) == (
+        "report.submitted.v1",
+        "grid_worker",
+        story.street,
+    )
+    assert first["actor"] == str(called[0].meta.actor)
     assert first["rules"][0][:4] == ["triage", "triage/general", "2026-1", "cn-1"]
     assert first["facts"]["description"] == "a sign"
 
@@ -30,12 +33,6 @@ def test_the_history_can_be_read_as_of_a_moment(story: Story, called: list[Fact]
     then = _timeline(called, story.report, as_of=micros(called[0].timestamp))
     assert [row["topic"] for row in then] == ["report.submitted.v1"]
     assert len(_timeline(called, story.report)) == len(called)
-
-
-def test_the_history_still_tells_what_was_taken_out_of_the_log(story: Story, called: list[Fact]) -> None:
-    with folded(called).store.reading() as db:
-        [first, *_] = timeline(db, MemoryLog(), story.case)
-    assert (first["topic"], first["facts"], first["rules"]) == ("report.submitted.v1", {}, [])
 
 
 def test_the_history_tells_one_case_from_another(called: list[Fact]) -> None:

@@ -14,7 +14,7 @@ from domain.kernel import Fact
 from projections.board import BOARD
 from projections.events import Event
 from projections.folding import PoisonError, case_keys
-from projections.history import HISTORY
+from projections.history import ACTS
 from projections.projector import Parked, Projector
 from projections.rebuilding import check, rebuild
 from projections.rows import Rows
@@ -169,7 +169,7 @@ def test_an_event_of_an_unknown_topic_is_not_skipped(store: ViewStore) -> None:
     projector = Projector(log, store, VIEWS)
     projector.catch_up()
     assert [each.topic for each in projector.parked()] == ["case.invented.v9"]
-    positions = [row["position"] for row in rows_of(projector, HISTORY)]
+    positions = [row["position"] for row in rows_of(projector, ACTS)]
     assert 3 not in positions
 
 

@@ -35,7 +35,7 @@ def stored(facts: Sequence[Fact]) -> list[RawEvent]:
 def test_cases_side_by_side_come_out_the_same(open_cases: int) -> None:
     raws = stored(list(interleaved(700, seed=3, open_cases=open_cases)))
     expected = live(raws, VIEWS, [1]).everything()
-    assert len(expected["history_3"]) == len(raws)
+    assert len(expected["history_4"]) == len(raws)
     assert live(raws, VIEWS, [ALL_AT_ONCE]).everything() == expected
     assert live(raws, VIEWS, [1], keep=0).everything() == expected
     assert live(raws, VIEWS, [50], keep=3).everything() == expected

@@ -58,6 +58,14 @@ def test_events_are_read_in_order_of_position_and_in_pages(log: EventLog) -> Non
     assert [type(each.event) for each in first + rest] == [Lamp.LampHung, Lamp.LampLit, Bell.BellHung]
 
 
+def test_what_lies_before_a_position_is_read_the_latest_first(log: EventLog) -> None:
+    for _ in range(4):
+        log.save([a_lamp(), a_bell()])
+    assert log.before(6, 3) == log.raw(2, 3)[::-1]
+    assert log.before(2**63 - 1, 100) == log.raw(0, 100)[::-1]
+    assert log.before(1, 5) == []
+
+
 def test_raw_rows_decode_to_the_same_events(log: EventLog) -> None:
     lamp = a_lamp()
     lamp.light(Colour.RED)
