@@ -16,7 +16,7 @@ from projections.bulk import BAND_EVENTS
 from projections.copying import copied
 from projections.events import decode
 from projections.folding import Folder
-from projections.physical import SCRATCH, Load, TableSet, loads, quoted
+from projections.physical import SCRATCH, Load, TableSet, loads
 from projections.registry import views
 from projections.storage import ViewStore
 from projections.timing import RulesTiming
@@ -145,7 +145,7 @@ class Rows:
 def _ready(tables: TableSet, load: Load, *, shared: bool) -> tuple[str, Any]:
     name = tables.name(load.table) + load.suffix
     if shared:
-        return copied(name, quoted(load.table.columns), load.rows)
+        return copied(name, load.table.columns, load.rows, load.table.documents)
     return f"INSERT INTO {name} VALUES ({', '.join('?' * len(load.table.columns))})", load.rows  # noqa: S608 - names are declared in code
 
 

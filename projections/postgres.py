@@ -302,7 +302,7 @@ class PostgresBackend:
 
     def _copy(self, cursor: "psycopg.Cursor[Any]", table: ViewTable, name: str, values: list[tuple[Any, ...]]) -> None:
         if values:
-            statement, text = copied(name, quoted(table.columns), values)
+            statement, text = copied(name, table.columns, values, table.documents)
             with cursor.copy(statement) as copy:
                 copy.write(text)
 

@@ -159,8 +159,10 @@ class Append(ViewTable):
         return sqlite.insert(table)
 
 
-def _picking(places: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    """What picks the values at these places."""
+def picking(places: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """What picks the values at these places, one or more or none."""
+    if not places:
+        return lambda _: ()
     if len(places) == 1:
         # An itemgetter of one place answers the value itself.
         return lambda values: (values[places[0]],)
@@ -183,7 +185,7 @@ class Counter(ViewTable):
         coarser: tuple["Counter", ...] = (),
     ) -> None:
         super().__init__(name, *columns, indexes=indexes)
-        self.coarser = tuple((each, _picking([self.key.index(name) for name in each.key])) for each in coarser)
+        self.coarser = tuple((each, picking([self.key.index(name) for name in each.key])) for each in coarser)
 
     @property
     def nothing(self) -> str:
