@@ -59,10 +59,8 @@ class Meta(Struct, gc=False):
     """What views look at of the circumstances under which a fact was recorded."""
 
     actor: str
-    role: str
     organisation: str
     imported: bool
-    case_id: str | None = None
 
 
 class _Clock(Struct, gc=False):

@@ -72,5 +72,5 @@ def case_keys(raw: RawEvent) -> tuple[str, ...]:
         event = Event(raw)
     except Exception:  # noqa: BLE001 - an event that cannot be read still belongs to the case of its stream
         return (case_of(dashed(raw[1])),)
-    named = event.meta.case_id
+    named = event.data["meta"]["case_id"]
     return (named, event.case) if named and named != event.case else (event.case,)

@@ -55,22 +55,23 @@ def number_of(person: str) -> int:
 
 def acted(event: Event, rows: Rows) -> None:
     """Somebody did something."""
-    who = event.meta.actor
+    meta = event.meta
+    who = meta.actor
     rows.append(ACTS, number_of(who), event.position)
-    counted, key = rows.counted(ACTORS), (event.meta.organisation, who)
-    there = counted.get(key)
-    if there is None:
+    counted, key = rows.counted(ACTORS), (meta.organisation, who)
+    try:
+        counted[key][0] += 1
+    except KeyError:
         counted[key] = [1]
-    else:
-        there[0] += 1
 
 
 def recorded(event: Event, rows: Rows) -> None:
     """The same, on a stream that belongs to no case."""
     acted(event, rows)
     rows.append(RECORDS, event.stream, event.position)
-    if event.meta.case_id is not None:
-        rows.append(RECORDS, event.meta.case_id, event.position)
+    case = event.data["meta"]["case_id"]
+    if case is not None:
+        rows.append(RECORDS, case, event.position)
 
 
 HANDLES: Mapping[str, Handler] = dict.fromkeys(topics.ALL, acted) | dict.fromkeys(topics.of(*OUTSIDE), recorded)

@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+from msgspec import MsgspecError, Struct
+from msgspec.json import Decoder
 from sqlalchemy import Connection, Select, select
 
-from domain.kernel import Kind, case_of, kind_of
-from projections.events import Event, dashed
+from domain.kernel import Kind, kind_of
+from projections.events import Event, case_of, dashed
 from projections.history import ACTORS, ACTS, OUTSIDE, RECORDS, number_of
 from projections.tables import Append
-from projections.times import SECOND, optional_micros
+from projections.times import SECOND, micros_of, optional_micros
 from store.recorder import RawEvent
 
 __all__ = ["LONGEST", "Line", "Log", "Wanted", "page", "timeline"]
@@ -129,22 +131,39 @@ def _matching(looked: Looked, wanted: Wanted, visible: Visible) -> list[tuple[Li
     return [(line, raws[line["position"]]) for line in visible(lines)]
 
 
+class _Meta(Struct):
+    actor: str
+    role: str
+    organisation: str
+    imported: bool
+    case_id: str | None = None
+
+
+class _Envelope(Struct):
+    """What every event carries, and a line of the history is made of."""
+
+    timestamp: str
+    meta: _Meta
+
+
+_envelope = Decoder(_Envelope).decode
+_OF_META = ("actor", "role", "organisation", "imported")
+_NOT_READ: Line = dict.fromkeys(("at", "case_id", *_OF_META))
+
+
 def _line(raw: RawEvent) -> Line:
     """Who did what, and when."""
-    position, identity, version, topic, _ = raw
-    event = _read(raw)
-    meta = event and event.meta
-    kind, stream = topic.partition(".")[0], dashed(identity)
-    return {
-        "position": position,
-        "at": event and event.at,
-        "case_id": (meta and meta.case_id) if kind in OUTSIDE else str(case_of(UUID(stream))),
-        "stream": stream,
-        "kind": kind,
-        "topic": topic,
-        **{name: meta and getattr(meta, name) for name in ("actor", "role", "organisation", "imported")},
-        "version": version,
-    }
+    position, identity, version, topic, state = raw
+    stream, kind = dashed(identity), topic.partition(".")[0]
+    line = {"position": position, **_NOT_READ, "stream": stream, "kind": kind, "topic": topic, "version": version}
+    try:
+        said = _envelope(state)
+        line["at"] = micros_of(said.timestamp)
+    except (MsgspecError, ValueError):
+        # Whatever is wrong with one event must not hide the others; its case is parked.
+        return line
+    line["case_id"] = said.meta.case_id if kind in OUTSIDE else case_of(stream)
+    return line | {name: getattr(said.meta, name) for name in _OF_META}
 
 
 def _said(raw: RawEvent) -> Line:
@@ -153,19 +172,13 @@ def _said(raw: RawEvent) -> Line:
     That is when it happened where a device reported late, the command, `rules` ([stage, rule, policy, calendar, due]
     for each clock that it moved), and `facts`.
     """
-    event = _read(raw)
-    if event is None:
-        return {"occurred_at": None, "command": None, "rules": [], "facts": {}}
-    meta = event.data["meta"]
-    occurred_at = optional_micros(meta["occurred_at"])
-    return {"occurred_at": occurred_at, "command": meta["command_id"], "rules": event.rules, "facts": event.facts}
-
-
-def _read(raw: RawEvent) -> Event | None:
     try:
-        return Event(raw)
-    except Exception:  # noqa: BLE001 - whatever is wrong with one event must not hide the others; its case is parked
-        return None
+        event = Event(raw)
+        meta = event.data["meta"]
+        occurred_at = optional_micros(meta["occurred_at"])
+        return {"occurred_at": occurred_at, "command": meta["command_id"], "rules": event.rules, "facts": event.facts}
+    except Exception:  # noqa: BLE001 - as above
+        return {"occurred_at": None, "command": None, "rules": [], "facts": {}}
 
 
 def _source(db: Connection, log: Log, wanted: Wanted) -> tuple[Source, Part]:
@@ -236,10 +249,9 @@ def _positions(index: Append, key: Any, part: Part, step: int, wanted: Wanted) -
 
 def _of_case(db: Connection, log: Log, member: UUID) -> list[RawEvent]:
     """The events of a case, in order, with those of records that name it."""
-    case = case_of(member)
     column = RECORDS.table.c
-    positions = list(db.execute(select(column.position).where(column.about == str(case))).scalars())
-    return sorted([*log.raw_case(case), *log.at(positions).values()])
+    positions = list(db.execute(select(column.position).where(column.about == case_of(str(member)))).scalars())
+    return sorted([*log.raw_case(member), *log.at(positions).values()])
 
 
 def _within(log: Log, wanted: Wanted) -> Part:
@@ -257,11 +269,12 @@ def _earlier(log: Log, at: int) -> int:
     low, high = 0, log.position()
     while low < high:
         middle = (low + high) // 2
-        event = next(filter(None, map(_read, log.raw(middle, READABLE))), None)
-        if event is None or event.at >= at:
+        lines = map(_line, log.raw(middle, READABLE))
+        found = next((line for line in lines if line["at"] is not None), None)
+        if found is None or found["at"] >= at:
             high = middle
         else:
-            low = event.position
+            low = found["position"]
     return low
 
 
