@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, String, Text
+from sqlalchemy import BigInteger, Column, Integer, String, Text
 
 from projections import topics
 from projections.events import Event
 from projections.rows import Rows
 from projections.tables import POSITION, Append, Counter
+from projections.times import DAY
 from projections.view import Handler, View
 
 ACTS = Append(
@@ -38,6 +39,18 @@ ACTORS = Counter(
 )
 """Who acted for which organisation, and in how many events."""
 
+DAYS = Counter(
+    "history_4_days",
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("stretch", Integer, primary_key=True, autoincrement=False),
+    Column("events", BigInteger),
+)
+"""In which stretches of the log the events of a day (UTC, since the epoch) stand. What is imported is of other days
+than what was stored beside it."""
+
+STRETCH = 10_000
+"""So many positions of the log are a stretch."""
+
 OUTSIDE = frozenset(("standing", "person"))
 """What belongs to no case. A department's standing still moves because of one; an officer's record does not."""
 
@@ -55,14 +68,20 @@ def number_of(person: str) -> int:
 
 def acted(event: Event, rows: Rows) -> None:
     """Somebody did something."""
-    meta = event.meta
+    meta, position = event.meta, event.position
     who = meta.actor
-    rows.append(ACTS, number_of(who), event.position)
+    rows.append(ACTS, number_of(who), position)
+    # Written out, because this is done for each event there is.
     counted, key = rows.counted(ACTORS), (meta.organisation, who)
     try:
         counted[key][0] += 1
     except KeyError:
         counted[key] = [1]
+    counted, stretch = rows.counted(DAYS), (event.at // DAY, position // STRETCH)
+    try:
+        counted[stretch][0] += 1
+    except KeyError:
+        counted[stretch] = [1]
 
 
 def recorded(event: Event, rows: Rows) -> None:
@@ -80,7 +99,7 @@ HANDLES: Mapping[str, Handler] = dict.fromkeys(topics.ALL, acted) | dict.fromkey
 VIEW = View(
     name="history_4",
     question="Where in the log did somebody act, and what else belongs to a case?",
-    tables=(ACTS, RECORDS, ACTORS),
+    tables=(ACTS, RECORDS, ACTORS, DAYS),
     handles=HANDLES,
     ignores=frozenset(),
 )

@@ -10,13 +10,14 @@ from uuid import UUID
 
 from msgspec import MsgspecError, Struct
 from msgspec.json import Decoder
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, func, select
 
 from domain.kernel import Kind, kind_of
+from projections import history
 from projections.events import Event, case_of, dashed
-from projections.history import ACTORS, ACTS, OUTSIDE, RECORDS, number_of
+from projections.history import ACTORS, ACTS, DAYS, OUTSIDE, RECORDS, number_of
 from projections.tables import Append
-from projections.times import SECOND, micros_of, optional_micros
+from projections.times import DAY, micros_of, optional_micros
 from store.recorder import RawEvent
 
 __all__ = ["LONGEST", "Line", "Log", "Wanted", "page", "timeline"]
@@ -29,10 +30,6 @@ STEPS = (2_000, 8_000)
 
 PERSONS = 16
 """Of an organisation for which so many acted, all that was done is found; of a larger one, something is everywhere."""
-
-LATE = 3_600 * SECOND
-"""By how much, at most, events may stand in the log in another order than that of their times: what is being stored
-while a store is away comes later than what others stored meanwhile. Nobody tries so long."""
 
 Line = dict[str, Any]
 """One line of the history. Times are microseconds since the epoch; without `at`, nobody here can read the event."""
@@ -49,9 +46,6 @@ class Log(Protocol):
 
     def at(self, positions: Sequence[int]) -> Mapping[int, RawEvent]:
         """The stored events at these positions; where there is none any more, nothing."""
-
-    def position(self) -> int:
-        """The position of the last event, 0 for an empty log."""
 
     def raw_case(self, member: UUID) -> Sequence[RawEvent]:
         """The stored events of all streams of the case that `member` belongs to, in order."""
@@ -191,7 +185,7 @@ def _source(db: Connection, log: Log, wanted: Wanted) -> tuple[Source, Part]:
         return _among(log.raw_streams([UUID(stream)]), wanted), Part()
     if case is not None:
         return _among(_of_case(db, log, UUID(case)), wanted), Part()
-    part, persons = _within(log, wanted), _persons(db, wanted)
+    part, persons = _within(db, wanted), _persons(db, wanted)
     if persons is None:
         return _whole(log, wanted), part
     return _along(db, log, ACTS, [number_of(person) for person in persons], wanted), part
@@ -254,29 +248,17 @@ def _of_case(db: Connection, log: Log, member: UUID) -> list[RawEvent]:
     return sorted([*log.raw_case(member), *log.at(positions).values()])
 
 
-def _within(log: Log, wanted: Wanted) -> Part:
-    """The part of the log in which events of these times lie."""
-    part = Part()
+def _within(db: Connection, wanted: Wanted) -> Part:
+    """The part of the log in which events of these times stand. In it may stand others, too."""
+    if wanted.since is None and wanted.until is None:
+        return Part()
+    column = DAYS.table.c
+    query = select(func.min(column.stretch), func.max(column.stretch))
     if wanted.since is not None:
-        part = part._replace(after=_earlier(log, wanted.since - LATE))
+        query = query.where(column.day >= wanted.since // DAY)
     if wanted.until is not None:
-        part = part._replace(before=_earlier(log, wanted.until + LATE) + 1)
-    return part
-
-
-def _earlier(log: Log, at: int) -> int:
-    """The position up to which all events are of earlier times, but for those that came late."""
-    low, high = 0, log.position()
-    while low < high:
-        middle = (low + high) // 2
-        lines = map(_line, log.raw(middle, READABLE))
-        found = next((line for line in lines if line["at"] is not None), None)
-        if found is None or found["at"] >= at:
-            high = middle
-        else:
-            low = found["position"]
-    return low
-
-
-READABLE = 10
-"""Among so many events one can be read."""
+        query = query.where(column.day <= wanted.until // DAY)
+    first, last = db.execute(query).one()
+    if first is None:
+        return Part(0, 0)
+    return Part(max(first * history.STRETCH - 1, 0), (last + 1) * history.STRETCH)

@@ -1,6 +1,6 @@
 """However the history is asked for, and in however many pages: all of it that was wanted is told, in order, once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -12,19 +12,19 @@ from bench.histories import NAMES, MemoryLog, Story, interleaved
 from domain.dispatch.facts import standing as standings
 from domain.dispatch.standing import standing_id
 from domain.kernel import Fact
-from projections import recalling
+from projections import history, recalling
 from projections.projector import Projector
-from projections.recalling import LATE, Line, Wanted, page, timeline
+from projections.recalling import Line, Wanted, page, timeline
 from projections.storage import ViewStore
-from projections.times import micros
+from projections.times import DAY, micros
 from store.recorder import RawEvent
 from tests.projections.conftest import LEAD
 from tests.projections.kit import VIEWS, folded
 
 
 def _told() -> list[Fact]:
-    """A city's facts in the order of their times, with a department's record among them."""
-    facts = sorted(interleaved(300, seed=9, open_cases=6), key=lambda fact: fact.timestamp)
+    """A city's facts, in no order of times, with a department's record among them."""
+    facts = list(interleaved(300, seed=9, open_cases=6))
     story, record = Story(3, seed=9), standing_id(LEAD)
     story.at = facts[200].timestamp
     opened = story.fact(standings.StandingOpened, record, department=LEAD)
@@ -39,8 +39,10 @@ TIMES = sorted({line["at"] for line in LINES})
 
 
 @pytest.fixture(scope="module")
-def views() -> ViewStore:
-    return folded(FACTS).store
+def views() -> Iterator[ViewStore]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(history, "STRETCH", 20)
+        yield folded(FACTS).store
 
 
 def asked(
@@ -121,15 +123,14 @@ def test_whoever_never_acted_has_no_history(views: ViewStore) -> None:
         assert asked(views, LOG, Wanted(equal)) == ([], [0])
 
 
-def test_an_event_that_came_late_is_found_by_its_time() -> None:
-    facts = list(FACTS)
-    late = facts.pop(40)
-    behind = next(at for at, fact in enumerate(facts) if fact.timestamp > late.timestamp and at > 40)
-    facts.insert(behind + 1, late)
-    assert micros(facts[behind].timestamp) - micros(late.timestamp) < LATE
-    log, at = MemoryLog(facts), micros(late.timestamp)
-    found, _ = asked(folded(facts).store, log, Wanted({}, since=at, until=at))
-    assert behind + 2 in found
+def test_what_happened_last_is_found_at_once_by_its_time(views: ViewStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recalling, "STEPS", (1, 1))
+    ordered = sorted(FACTS, key=lambda fact: fact.timestamp)
+    store, last = folded(ordered).store, micros(ordered[-1].timestamp)
+    with store.reading() as db:
+        lines, _ = page(db, MemoryLog(ordered), Wanted({}, since=last), None, 2 * history.STRETCH)
+    assert lines[-1]["position"] == len(ordered)
+    assert asked(store, MemoryLog(ordered), Wanted({}, since=last + 10 * DAY)) == ([], [0])
 
 
 def test_an_event_that_nobody_can_read_hides_no_other(views: ViewStore) -> None:
