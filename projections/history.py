@@ -14,7 +14,7 @@ from projections import topics
 from projections.events import Event
 from projections.rows import Rows
 from projections.tables import POSITION, Append, Counter
-from projections.times import DAY
+from projections.times import HOUR
 from projections.view import Handler, View
 
 ACTS = Append(
@@ -39,17 +39,17 @@ ACTORS = Counter(
 )
 """Who acted for which organisation, and in how many events."""
 
-DAYS = Counter(
-    "history_4_days",
-    Column("day", Integer, primary_key=True, autoincrement=False),
+HOURS = Counter(
+    "history_4_hours",
+    Column("hour", Integer, primary_key=True, autoincrement=False),
     Column("stretch", Integer, primary_key=True, autoincrement=False),
     Column("events", BigInteger),
 )
-"""In which stretches of the log the events of a day (UTC, since the epoch) stand. What is imported is of other days
-than what was stored beside it."""
+"""In which stretches of the log the events of an hour (since the epoch) stand. What is imported is of other times than
+what was stored beside it."""
 
-STRETCH = 10_000
-"""So many positions of the log are a stretch."""
+STRETCH = 2_000
+"""So many positions of the log are a stretch: about an hour of a large city."""
 
 OUTSIDE = frozenset(("standing", "person"))
 """What belongs to no case. A department's standing still moves because of one; an officer's record does not."""
@@ -77,7 +77,7 @@ def acted(event: Event, rows: Rows) -> None:
         counted[key][0] += 1
     except KeyError:
         counted[key] = [1]
-    counted, stretch = rows.counted(DAYS), (event.at // DAY, position // STRETCH)
+    counted, stretch = rows.counted(HOURS), (event.at // HOUR, position // STRETCH)
     try:
         counted[stretch][0] += 1
     except KeyError:
@@ -99,7 +99,7 @@ HANDLES: Mapping[str, Handler] = dict.fromkeys(topics.ALL, acted) | dict.fromkey
 VIEW = View(
     name="history_4",
     question="Where in the log did somebody act, and what else belongs to a case?",
-    tables=(ACTS, RECORDS, ACTORS, DAYS),
+    tables=(ACTS, RECORDS, ACTORS, HOURS),
     handles=HANDLES,
     ignores=frozenset(),
 )

@@ -15,9 +15,9 @@ from sqlalchemy import Connection, Select, func, select
 from domain.kernel import Kind, kind_of
 from projections import history
 from projections.events import Event, case_of, dashed
-from projections.history import ACTORS, ACTS, DAYS, OUTSIDE, RECORDS, number_of
+from projections.history import ACTORS, ACTS, HOURS, OUTSIDE, RECORDS, number_of
 from projections.tables import Append
-from projections.times import DAY, micros_of, optional_micros
+from projections.times import HOUR, micros_of, optional_micros
 from store.recorder import RawEvent
 
 __all__ = ["LONGEST", "Line", "Log", "Wanted", "page", "timeline"]
@@ -252,12 +252,12 @@ def _within(db: Connection, wanted: Wanted) -> Part:
     """The part of the log in which events of these times stand. In it may stand others, too."""
     if wanted.since is None and wanted.until is None:
         return Part()
-    column = DAYS.table.c
+    column = HOURS.table.c
     query = select(func.min(column.stretch), func.max(column.stretch))
     if wanted.since is not None:
-        query = query.where(column.day >= wanted.since // DAY)
+        query = query.where(column.hour >= wanted.since // HOUR)
     if wanted.until is not None:
-        query = query.where(column.day <= wanted.until // DAY)
+        query = query.where(column.hour <= wanted.until // HOUR)
     first, last = db.execute(query).one()
     if first is None:
         return Part(0, 0)

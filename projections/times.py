@@ -8,8 +8,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 SECOND = 1_000_000
 DAY_SECONDS = 86_400
-DAY = DAY_SECONDS * SECOND
-"""A day in microseconds."""
+HOUR = 3_600 * SECOND
+"""An hour in microseconds."""
 
 
 def micros(at: datetime) -> int:
