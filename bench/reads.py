@@ -1,4 +1,4 @@
-"""How long a read takes over HTTP on a filled store: the case file, board pages, the dashboard. And commands beside.
+"""How long a read takes over HTTP on a filled store: case file, board, dashboard, history. And commands beside.
 
 The log is filled with a city's traffic and folded by a rebuild; then the product's own processes answer. Reads of all
 kinds arrive by chance at a rate, on kept connections, about cases, streets and departments drawn at random, and each
@@ -17,7 +17,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from uuid import UUID, uuid4
 
 from sqlalchemy import func, select, true
@@ -77,6 +77,13 @@ BOARDS: Mapping[str, str] = {
     "board, cancelled": "/cases?state=cancelled&sort=-filed_at",
     "board, found by words": "/cases?q={word}&sort=-reported_at",
     "board, found by number": "/cases?q={number}",
+}
+
+
+HISTORIES: Mapping[str, str] = {
+    "history, the latest": "/history?sort=-position",
+    "history, an organisation's latest": "/history?organisation={department}&sort=-position",
+    "history, a case's": "/history?case_id={case}",
 }
 
 
@@ -213,7 +220,7 @@ def _drawn(premises: Premises) -> Ways:
 
 
 def _tokens(premises: Premises) -> Mapping[str, str]:
-    """A login for the command centre, which sees everything, and for one street and one department."""
+    """A login for the command centre, which sees everything, for one street, one department, and an auditor."""
     city, at = premises.house.world.city, SystemClock().now()
     with premises.house.views.reading() as db:
         busy = select(INBOX.table.c.department).group_by(INBOX.table.c.department).order_by(func.count().desc())
@@ -222,6 +229,7 @@ def _tokens(premises: Premises) -> Mapping[str, str]:
         "command": (Role.COMMAND_OFFICER, city.find("吉林市指挥中心").code),
         "street": (Role.STREET_LEADER, city.find("德胜街道").code),
         "department": (Role.DEPARTMENT_LIAISON, department),
+        "auditor": (Role.AUDITOR, city.find("市审计监督组").code),
     }
     made = {who: premises.tokens.create(uuid4(), role, code, who, at).secret for who, (role, code) in crew.items()}
     return {who: f"Bearer {secret}" for who, secret in made.items()}
@@ -278,7 +286,7 @@ async def _read(
     roots = [address.removesuffix("/api/v1") for address in addresses]
     dice = random.Random(SEED)
     client, health = Client([f"{root}/api/v1" for root in roots]), Client(roots)
-    command = {"Authorization": tokens["command"]}
+    command, auditor = ({"Authorization": tokens[who]} for who in ("command", "auditor"))
     kinds: dict[str, Callable[[], tuple[Client, str, Mapping[str, str]]]] = {
         "health, the floor": lambda: (health, "/health", {}),
         "case file": lambda: (client, ways.path("/cases/{case}", dice), command),
@@ -288,6 +296,8 @@ async def _read(
         "board, a department's own": lambda: (client, "/cases", {"Authorization": tokens["department"]}),
         "inbox, a department's own": lambda: (client, "/inbox", {"Authorization": tokens["department"]}),
         **{name: _about(client, ways, path, dice, command) for name, path in BOARDS.items()},
+        **{name: _about(client, ways, path, dice, auditor) for name, path in HISTORIES.items()},
+        "history, an hour": lambda: (client, f"/history?{_hour(dice)}", auditor),
     }
     deep = await _cursors(client, command)
     kinds[f"board, page {DEEP} and beyond"] = lambda: (client, dice.choice(deep), command)
@@ -311,6 +321,13 @@ async def _read(
     await health.close()
     cold = max(times.pop(name)[0] for name in list(times) if name.startswith("cold: "))
     return times | {"the slowest first look of any kind": [cold]}
+
+
+def _hour(dice: random.Random) -> str:
+    """One of the hours of the last four weeks, as a query."""
+    since = SystemClock().now() - timedelta(hours=dice.randrange(1, 28 * 24))
+    ends = {"since": since, "until": since + timedelta(hours=1)}
+    return urlencode({name: at.isoformat() for name, at in ends.items()})
 
 
 def _about(
