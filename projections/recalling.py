@@ -207,7 +207,8 @@ def _whole(log: Log, wanted: Wanted) -> Source:
     """One event after the other."""
 
     def source(part: Part, step: int) -> Looked:
-        raws = log.before(part.before, step) if wanted.falling else log.raw(part.after, step)
+        most = max(min(step, part.before - part.after - 1), 0)
+        raws = log.before(part.before, most) if wanted.falling else log.raw(part.after, most)
         return [(raw[0], raw) for raw in raws if part.after < raw[0] < part.before]
 
     return source
@@ -260,5 +261,5 @@ def _within(db: Connection, wanted: Wanted) -> Part:
         query = query.where(column.hour <= wanted.until // HOUR)
     first, last = db.execute(query).one()
     if first is None:
-        return Part(0, 0)
+        return Part(0, 1)
     return Part(max(first * history.STRETCH - 1, 0), (last + 1) * history.STRETCH)

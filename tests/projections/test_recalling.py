@@ -118,6 +118,13 @@ def test_the_few_acts_of_a_person_are_found_at_once_however_long_the_log_is(
     assert [line["position"] for line in lines] == [line["position"] for line in only]
 
 
+@pytest.mark.parametrize(("falling", "place"), [(False, 10_000), (True, 0)])
+def test_from_a_place_beyond_what_is_wanted_nothing_is_told(store: ViewStore, place: int, *, falling: bool) -> None:
+    Projector(LOG, store, VIEWS).catch_up()
+    with store.reading() as db:
+        assert page(db, LOG, Wanted({}, TIMES[0], TIMES[-1], falling=falling), place, 5) == ([], None)
+
+
 def test_whoever_never_acted_has_no_history(views: ViewStore) -> None:
     for equal in ({"actor": str(uuid5(NAMES, "nobody"))}, {"organisation": "no such"}, {"stream": str(Story(77).case)}):
         assert asked(views, LOG, Wanted(equal)) == ([], [0])
