@@ -17,13 +17,11 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from sqlalchemy import func, select, true
+from sqlalchemy import true
 
 from api.routes.dashboard import DISTRICT_DIGITS
-from api.routes.files import IDENTITIES
 from bench import rebuild
 from bench.client import Client
 from bench.commands import _Crew
@@ -33,13 +31,10 @@ from bench.postgres import Postgres, quarter_of_memory
 from bench.processes import Process
 from bench.sampling import sample
 from bench.views import Place
-from desk.actors import Role
+from bench.ways import BOARDS, DRAWN, HISTORIES, Ways, drawn, hour, tokens_of
 from desk.unit import KINDS
 from projections import overview
-from projections.board import BOARD
-from projections.files import case_file
 from projections.folding import undisturbed
-from projections.inbox import INBOX
 from projections.registry import views
 from projections.storage import ViewStore
 from projections.times import micros
@@ -59,7 +54,6 @@ the small log, cases carried by commands; whether to compare the views with a fr
 
 WEEKS = 6
 DEEP = 5
-DRAWN = 500
 SAMPLED = 0.01
 """The share of the cases that is done again through the desk."""
 
@@ -67,24 +61,6 @@ OK = 200
 SEED = 20260302
 BARS = {"case file": 20.0, "board": 50.0, "dashboard": 50.0}
 """Milliseconds that 99 of 100 may take, by how a kind's name begins."""
-
-BOARDS: Mapping[str, str] = {
-    "board, what is due first": "/cases",
-    "board, a street": "/cases?street={street}&sort=-reported_at",
-    "board, a street and what it has not closed": "/cases?street={street}&state=whistled&sort=due_at",
-    "board, a department that leads": "/cases?lead={department}&sort=-reported_at",
-    "board, an item, urgent": "/cases?item={item}&urgency=urgent&sort=-reported_at",
-    "board, cancelled": "/cases?state=cancelled&sort=-filed_at",
-    "board, found by words": "/cases?q={word}&sort=-reported_at",
-    "board, found by number": "/cases?q={number}",
-}
-
-
-HISTORIES: Mapping[str, str] = {
-    "history, the latest": "/history?sort=-position",
-    "history, an organisation's latest": "/history?organisation={department}&sort=-position",
-    "history, a case's": "/history?case_id={case}",
-}
 
 
 class Store(NamedTuple):
@@ -100,24 +76,6 @@ class Store(NamedTuple):
         """What it was filled with."""
         assert self.cases is not None
         return copies_for(templates(), cases=self.cases, seed=1, weeks=self.weeks, until=self.until, commands=False)
-
-
-class Ways(NamedTuple):
-    """What a read may be about, drawn from the store."""
-
-    cases: Sequence[str]
-    streets: Sequence[str]
-    departments: Sequence[str]
-    items: Sequence[str]
-    numbers: Sequence[str]
-
-    def path(self, template: str, dice: random.Random) -> str:
-        """A path about things drawn at random."""
-        drawn = {
-            "case": self.cases, "street": self.streets, "department": self.departments, "item": self.items,
-            "number": self.numbers, "word": ("占道", "经营", "街道", "昌邑"),
-        }  # fmt: skip
-        return template.format(**{name: quote(dice.choice(list(values))) for name, values in drawn.items()})
 
 
 def run(
@@ -142,7 +100,7 @@ def run(
 def rows_for(folder: Path, large: Store, *, requests: int, rate: float, apis: int) -> Iterator[dict[str, object]]:
     """The rows of the reads on a store that was filled and folded."""
     with open_premises(large.settings, SystemClock().now, folds=True) as premises:
-        ways, tokens = _drawn(premises), _tokens(premises)
+        ways, tokens = drawn(premises), tokens_of(premises)
         sql = _sql(premises, ways)
     # A collection of this process's rubbish, which is a bench's and no server's, would count as latency.
     with _served(folder, large, apis) as addresses, undisturbed():
@@ -201,38 +159,6 @@ def filled(
     weeks = weeks_from(monday, WEEKS)
     fill(url or settings.log_db, weeks=weeks, until=now, cases=cases, events=events)
     return Store(settings, weeks, now, cases, time.monotonic() - began)
-
-
-def _drawn(premises: Premises) -> Ways:
-    with premises.house.views.reading() as db:
-
-        def some(column: Any) -> list[str]:
-            query = select(column).where(column.is_not(None), BOARD.table.c.state.is_not(None))
-            return list(db.execute(query.order_by(func.random()).limit(DRAWN)).scalars())
-
-        board = BOARD.table.c
-        ways = Ways(*(some(column) for column in (board.id, board.street, board.lead, board.item, board.number)))
-        # The traffic has no identities; those who are read about get one, since reading it is part of the work.
-        documents = [part.document for case in ways.cases for part in case_file(premises.house.log, UUID(case))]
-    for person in {document[field] for document in documents for field in IDENTITIES if document.get(field)}:
-        premises.vault.register(UUID(person), "来电人", "13800000001")
-    return ways
-
-
-def _tokens(premises: Premises) -> Mapping[str, str]:
-    """A login for the command centre, which sees everything, for one street, one department, and an auditor."""
-    city, at = premises.house.world.city, SystemClock().now()
-    with premises.house.views.reading() as db:
-        busy = select(INBOX.table.c.department).group_by(INBOX.table.c.department).order_by(func.count().desc())
-        department = next(code for code in db.execute(busy).scalars() if city.has(code))
-    crew = {
-        "command": (Role.COMMAND_OFFICER, city.find("吉林市指挥中心").code),
-        "street": (Role.STREET_LEADER, city.find("德胜街道").code),
-        "department": (Role.DEPARTMENT_LIAISON, department),
-        "auditor": (Role.AUDITOR, city.find("市审计监督组").code),
-    }
-    made = {who: premises.tokens.create(uuid4(), role, code, who, at).secret for who, (role, code) in crew.items()}
-    return {who: f"Bearer {secret}" for who, secret in made.items()}
 
 
 def _sql(premises: Premises, ways: Ways) -> Mapping[str, float]:
@@ -297,7 +223,7 @@ async def _read(
         "inbox, a department's own": lambda: (client, "/inbox", {"Authorization": tokens["department"]}),
         **{name: _about(client, ways, path, dice, command) for name, path in BOARDS.items()},
         **{name: _about(client, ways, path, dice, auditor) for name, path in HISTORIES.items()},
-        "history, an hour": lambda: (client, f"/history?{_hour(dice)}", auditor),
+        "history, an hour": lambda: (client, f"/history?{hour(dice)}", auditor),
     }
     deep = await _cursors(client, command)
     kinds[f"board, page {DEEP} and beyond"] = lambda: (client, dice.choice(deep), command)
@@ -321,13 +247,6 @@ async def _read(
     await health.close()
     cold = max(times.pop(name)[0] for name in list(times) if name.startswith("cold: "))
     return times | {"the slowest first look of any kind": [cold]}
-
-
-def _hour(dice: random.Random) -> str:
-    """One of the hours of the last four weeks, as a query."""
-    since = SystemClock().now() - timedelta(hours=dice.randrange(1, 28 * 24))
-    ends = {"since": since, "until": since + timedelta(hours=1)}
-    return urlencode({name: at.isoformat() for name, at in ends.items()})
 
 
 def _about(
