@@ -25,8 +25,8 @@ __all__ = ["LONGEST", "Line", "Log", "Wanted", "page", "timeline"]
 LONGEST = 10_000
 """A timeline is not read beyond so many events at once."""
 
-STEPS = (2_000, 8_000)
-"""How many events a page looks at after those that would fill it if all of them matched."""
+STEPS = (2_000,) * 5
+"""How many events a page looks at after those that would fill it if all of them matched, a step at a time."""
 
 PERSONS = 16
 """Of an organisation for which so many acted, all that was done is found; of a larger one, something is everywhere."""
