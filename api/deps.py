@@ -65,6 +65,10 @@ class Limits:
     requests: RateLimitItem = field(default_factory=lambda: parse("600/minute"))
     failed_logins: RateLimitItem = field(default_factory=lambda: parse("60/minute"))
 
+    def rows_of(self, asked: int | None) -> int:
+        """How many rows a page has for which so many were asked."""
+        return min(asked or self.page_size, self.page_size_at_most)
+
 
 @dataclass(frozen=True)
 class Deps:

@@ -22,7 +22,7 @@ def carry_cases(folder: Path) -> tuple[Sample, int]:
     settings = Settings(dir=folder)
     migrate_all(settings)
     with open_premises(settings, SystemClock().now) as premises:
-        crew = _Crew(premises.house)
+        crew = Crew(premises.house)
         crew.carry()  # Warms caches and the city's data.
         before, commands = premises.house.log.position(), crew.commands
         sample = measure(1, crew.carry_many)
@@ -30,7 +30,7 @@ def carry_cases(folder: Path) -> tuple[Sample, int]:
         return sample._replace(events=events), crew.commands - commands
 
 
-class _Crew:
+class Crew:
     """One person in each of the roles that a case needs."""
 
     def __init__(self, house: House) -> None:

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -24,27 +23,21 @@ from sqlalchemy import true
 from api.routes.dashboard import DISTRICT_DIGITS
 from bench import rebuild
 from bench.client import Client
-from bench.commands import _Crew
+from bench.commands import Crew
 from bench.filling import copies_for, fill, templates, weeks_from
 from bench.harness import real_folder
 from bench.postgres import Postgres, quarter_of_memory
 from bench.processes import Process
 from bench.sampling import sample
-from bench.views import Place
+from bench.views import placed
 from bench.ways import BOARDS, DRAWN, HISTORIES, Ways, drawn, hour, tokens_of
-from desk.unit import KINDS
 from projections import overview
 from projections.folding import undisturbed
-from projections.registry import views
-from projections.storage import ViewStore
 from projections.times import micros
-from projections.timing import RulesTiming
 from shaoxiang.clock import SystemClock
 from shaoxiang.house import Premises, migrate_all, open_premises
-from shaoxiang.parts import load_rules
 from shaoxiang.settings import Settings
 from shaoxiang.traffic.copies import Copies
-from store.log import EventLog
 
 OPTIONS: Mapping[str, float] = {
     "cases": 20_000, "requests": 400, "rate": 20.0, "apis": 2, "small": 10_000, "carried": 40, "check": 0,
@@ -86,7 +79,7 @@ def run(
         folder = stack.enter_context(real_folder())
         server = stack.enter_context(Postgres.start(settings=SERVER)) if store == "postgres" else None
         large = filled(folder / "large", server, "large", cases=int(cases))
-        with _place(large, server) as where:
+        with placed(large.settings, server) as where:
             size: dict[str, object] = {"name": "size", "cases": int(cases), "events": where.log.position()}
             yield size | {"filled_seconds": round(large.seconds, 1)}
             yield from rebuild.rows_for(where)
@@ -106,16 +99,6 @@ def rows_for(folder: Path, large: Store, *, requests: int, rate: float, apis: in
     with _served(folder, large, apis) as addresses, undisturbed():
         reads = asyncio.run(_read(addresses, ways, tokens, requests, rate))
     yield from (_row(name, times, sql) for name, times in reads.items())
-
-
-@contextmanager
-def _place(store: Store, server: Postgres | None) -> Iterator[Place]:
-    """The store, for a rebuild that is measured."""
-    again, url = partial(views, RulesTiming(load_rules())), store.settings.database_url
-    opened = partial(ViewStore, store.settings.views_db) if url is None else partial(ViewStore.connect, url)
-    log = EventLog.open(store.settings.log_db, KINDS, read_only=True) if url is None else EventLog.connect(url, KINDS)
-    with log:
-        yield Place(log, opened, again, server, again())
 
 
 @contextmanager
@@ -291,7 +274,7 @@ def _commands(large: Store, little: Store, carried: float) -> list[dict[str, obj
     return [*rows, {"name": "commands, large to small", "ratio": round(ratio, 3), "ratio_p99": round(tail, 3)}]
 
 
-class _Timed(_Crew):
+class _Timed(Crew):
     """A crew that takes the time of each of its commands."""
 
     def __init__(self, house: Any) -> None:

@@ -1,7 +1,7 @@
 """What the benches of the views share: a filled log, views beside it, and the raw ceilings of reading and writing."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -21,11 +21,10 @@ from projections.registry import views
 from projections.storage import ViewStore
 from projections.timing import RulesTiming
 from projections.view import View, empty_rows
-from shaoxiang.clock import SystemClock
+from shaoxiang.house import migrate_all
 from shaoxiang.parts import load_rules
+from shaoxiang.settings import Settings
 from store.log import EventLog
-from store.migrations import migrate
-from store.postgres_schema import migrate as migrate_postgres
 
 SERVER = {"shared_buffers": quarter_of_memory(), "max_wal_size": "16GB", "checkpoint_timeout": "30min"}
 """A server for one database on a machine with some memory; it syncs like any other."""
@@ -62,21 +61,23 @@ class Place:
 @contextmanager
 def place(store: str, events: int, filled: Fill = traffic) -> Iterator[Place]:
     """A log of about so many events on the kind of store, on a real disk; gone afterwards."""
-    again = partial(views, RulesTiming(load_rules()))
-    with real_folder() as folder:
-        if store == "sqlite":
-            path = folder / "log.db"
-            migrate(path)
-            filled(path, events)
-            with EventLog.open(path, KINDS, read_only=True) as log:
-                yield Place(log, partial(ViewStore, folder / "views.db"), again, views=again())
-            return
-        with Postgres.start(settings=SERVER) as server:
-            url = server.create("bench")
-            migrate_postgres(url, SystemClock().now())
-            filled(url, events)
-            with EventLog.connect(url, KINDS) as log:
-                yield Place(log, partial(ViewStore.connect, url), again, server, again())
+    with ExitStack() as stack:
+        folder = stack.enter_context(real_folder())
+        server = stack.enter_context(Postgres.start(settings=SERVER)) if store == "postgres" else None
+        url = None if server is None else server.create("bench")
+        settings = Settings.model_validate({"dir": folder, "database": url})
+        migrate_all(settings)
+        filled(url or settings.log_db, events)
+        yield stack.enter_context(placed(settings, server))
+
+
+@contextmanager
+def placed(settings: Settings, server: Postgres | None) -> Iterator[Place]:
+    """Views beside the log of a store that is there."""
+    again, url = partial(views, RulesTiming(load_rules())), settings.database_url
+    opened = partial(ViewStore, settings.views_db) if url is None else partial(ViewStore.connect, url)
+    with EventLog.open(settings.log_db, KINDS, read_only=True) if url is None else EventLog.connect(url, KINDS) as log:
+        yield Place(log, opened, again, server, again())
 
 
 def read(where: Place, events: int) -> Sample:

@@ -119,7 +119,7 @@ def history(
     """The log as the caller may see it, a page at a time."""
     reader = _must_see_history(deps, who.actor)
     place = None if cursor is None else _place_in(cursor, sort)
-    size = min(limit or deps.limits.page_size, deps.limits.page_size_at_most)
+    size = deps.limits.rows_of(limit)
     with deps.views.glancing() as db:
         wanted = _wanted(by_code(filters.model_dump(exclude_none=True), deps.city), sort)
         found, onward = page(db, deps.log, wanted, place, size, partial(_visible, db, reader.scope))

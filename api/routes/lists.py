@@ -99,7 +99,7 @@ def _endpoint(row: Row) -> Callable[..., Any]:
         limit: Annotated[int | None, Query(ge=1)] = None,
     ) -> dict[str, Any]:
         reader = row.sight(deps, who.actor)
-        size = min(limit or deps.limits.page_size, deps.limits.page_size_at_most)
+        size = deps.limits.rows_of(limit)
         chosen = by_code(filters.model_dump(exclude_none=True), deps.city)
         text = chosen.pop("q", "").strip()
         wanted = search(text, deps.city, deps.rules) if text else None

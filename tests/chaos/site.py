@@ -143,6 +143,11 @@ class Site:
             time.sleep(0.05)
         raise AssertionError(f"no API was up within {timeout} s; they said:\n{self.said()}")
 
+    def bases(self) -> list[str]:
+        """The addresses of all APIs, once every process is ready."""
+        self.wait_until_up()
+        return [each.ready() for each in self.members if each.name.startswith("serve")]
+
     def wait_until_up(self) -> None:
         """Wait until every process is ready."""
         until = time.monotonic() + UP_SECONDS

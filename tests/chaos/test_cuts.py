@@ -25,7 +25,7 @@ SEED = 20260304
 SHARES = {What.APPEND: 0.35, What.COMMIT: 0.05}
 """How much of what goes by is cut."""
 
-CASES_A_CUT = 1.2
+CASES_A_CUT = 1.5
 """How many cases are enough for one cut: a case takes eight commands, and several share an append."""
 
 CUTS_OVER_HTTP = 20
