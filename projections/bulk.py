@@ -35,7 +35,13 @@ BESIDE = 50_000
 _READ_AHEAD = 2
 
 _GIVES_WAY = 10
-"""By how much the processes that fold are nicer than whoever answers people meanwhile (see nice(2))."""
+"""By how much the processes that fold are nicer than others, where nothing better is to be had (see nice(2))."""
+
+
+def at_once(*, beside: bool) -> int:
+    """How many things to do at a time: one for each core, but for one core where others are served meanwhile."""
+    cores = os.cpu_count() or 1
+    return max(1, cores - 1) if beside else cores
 
 
 class Told(NamedTuple):
@@ -176,7 +182,7 @@ def _begin(work: Work) -> None:
     """Get this process ready."""
     global _worker  # noqa: PLW0603 - a pool's initializer has no other way to hand something to its tasks
     Thread(target=_end_with_the_parent, daemon=True).start()
-    os.nice(_GIVES_WAY)
+    give_way()
     # Rows make no cycles; looking for them again and again would cost a fifth of the time.
     gc.disable()
     views = [view for view in work.views() if view.name in work.names]
@@ -189,6 +195,17 @@ def _begin(work: Work) -> None:
 def _one(band: Band) -> Told:
     assert _worker is not None
     return _worker.loader.read(_worker.reader, band)
+
+
+def give_way() -> None:
+    """Let whoever answers people go first, and at once: to a nice process alone they would lose a slice at each turn.
+
+    See SCHED_IDLE in sched(7).
+    """
+    try:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    except (AttributeError, OSError):
+        os.nice(_GIVES_WAY)
 
 
 def _end_with_the_parent() -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, select
 
-from projections.bulk import load_all, refuse_without_years
+from projections.bulk import at_once, load_all, refuse_without_years
 from projections.events import Log
 from projections.parking import positions_aside
 from projections.physical import SCRATCH, TableSet
@@ -63,9 +63,8 @@ def check(
             folded += each.events
             if progress is not None:
                 progress(min(folded, target), target)
-        with place.backend.loading() as db:
-            place.backend.add_up(db, tables)
-        place.backend.index(tables, "")
+        place.backend.add_up(tables, at_once(beside=True))
+        place.backend.index(tables, at_once(beside=True), "")
         with place.reading() as db, closing(_differences(live, db, tables)) as differences:
             return [*lagging, *islice(differences, MOST_DIFFERENCES)]
 

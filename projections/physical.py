@@ -106,9 +106,25 @@ def upsert(declared: ViewTable, name: str, mark: str) -> str:
 def deletion(declared: ViewTable, name: str, mark: str) -> str:
     """Delete the row under a key; of a counter, only where nothing is left of its amounts."""
     conditions = [f'"{each}" = {mark}' for each in declared.key]
-    if isinstance(declared, Counter):
-        conditions += [f'"{each}" = 0' for each in declared.columns if each not in declared.key]
-    return f"DELETE FROM {name} WHERE {' AND '.join(conditions)}"  # noqa: S608 - names are declared in code
+    return f"DELETE FROM {name} WHERE {' AND '.join(conditions + _nothing_left(declared))}"  # noqa: S608 - names are declared in code
+
+
+def deletions(declared: ViewTable, name: str, gone: str) -> str:
+    """The same in PostgreSQL for all the keys that stand in the table `gone`, each looked up by itself.
+
+    Nobody else writes these rows meanwhile, so they stay where they are found.
+    """
+    conditions = " AND ".join([f'"{each}" = gone."{each}"' for each in declared.key] + _nothing_left(declared))
+    found = f"SELECT ctid AS place FROM {name} WHERE {conditions} OFFSET 0"  # noqa: S608 - as above
+    places = f"SELECT place FROM {gone} AS gone CROSS JOIN LATERAL ({found}) AS found"  # noqa: S608 - as above
+    return f"DELETE FROM {name} WHERE ctid = ANY (ARRAY({places}))"  # noqa: S608 - as above
+
+
+def _nothing_left(declared: ViewTable) -> list[str]:
+    """What must hold of a counter's row before it may go."""
+    if not isinstance(declared, Counter):
+        return []
+    return [f'"{each}" = 0' for each in declared.columns if each not in declared.key]
 
 
 def additions(counter: Counter, tables: TableSet) -> Iterator[str]:

@@ -8,7 +8,7 @@ silence the server ends that, or whoever stands by does.
 
 import select
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -25,8 +25,8 @@ from projections.events import PREFIX
 from projections.physical import (
     Load,
     TableSet,
-    additions,
     deletion,
+    deletions,
     insertion,
     on_conflict,
     quoted,
@@ -34,7 +34,7 @@ from projections.physical import (
     upsert,
 )
 from projections.rows import Changes
-from projections.tables import Entity, Row, ViewTable
+from projections.tables import Append, Entity, Row, ViewTable
 from store.connecting import conninfo
 
 FEW = 20
@@ -249,24 +249,21 @@ class PostgresBackend:
         """Add rows to tables that have no key yet."""
         with _cursor(db) as cursor:
             for load in rows:
-                self._copy(cursor, load.table, tables.name(load.table) + load.suffix, load.rows)
+                table = load.table
+                self._copy(cursor, table, tables.name(table) + load.suffix, table.columns, load.rows)
                 tables.rows_written += len(load.rows)
 
-    def add_up(self, db: Connection, tables: TableSet) -> None:
+    def add_up(self, tables: TableSet, at_once: int) -> None:
         """Add up the parts of the counters."""
-        db.exec_driver_sql("SET LOCAL enable_seqscan = on")
-        db.exec_driver_sql(f"SET LOCAL work_mem = '{finishing.SORTING_MEMORY}'")
-        for counter in tables.counters:
-            for statement in additions(counter, tables):
-                db.exec_driver_sql(statement)
+        finishing.add_up(self._writers, tables, at_once)
 
-    def index(self, tables: TableSet, tag: str) -> None:
+    def index(self, tables: TableSet, at_once: int, tag: str) -> None:
         """Give loaded tables their keys and indexes, and their statistics."""
-        finishing.index(self._writers, tables, tag)
+        finishing.index(self._writers, tables, at_once, tag)
 
-    def vacuum(self, tables: TableSet) -> None:
+    def vacuum(self, tables: TableSet, at_once: int) -> None:
         """Vacuum loaded tables: until then no index answers alone."""
-        finishing.vacuum(self._writers, tables)
+        finishing.vacuum(self._writers, tables, at_once)
 
     def options(self, *, parts: bool) -> dict[str, Any]:
         """How a table that is loaded is made. Parts are gone before anybody reads the rest, so they are not logged."""
@@ -287,9 +284,12 @@ class PostgresBackend:
             if values:
                 cursor.executemany(upsert(table, name, _MARK), values)
             return
+        if isinstance(table, Append):
+            self._copy(cursor, table, name, table.columns, values)
+            return
         staged = f"pg_temp.staged_{table.name}"
         cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS staged_{table.name} (LIKE {name}) ON COMMIT DELETE ROWS")
-        self._copy(cursor, table, staged, values)
+        self._copy(cursor, table, staged, table.columns, values)
         columns = quoted(table.columns)
         taken = f"SELECT {columns} FROM {staged}"  # noqa: S608 - names are declared in code
         cursor.execute(f"{insertion(table, name)} {taken}{on_conflict(table, name)}")
@@ -297,12 +297,30 @@ class PostgresBackend:
     def _delete(
         self, cursor: "psycopg.Cursor[Any]", tables: TableSet, table: ViewTable, keys: list[tuple[Any, ...]]
     ) -> None:
-        if keys:
-            cursor.executemany(deletion(table, tables.name(table), _MARK), keys)
+        name = tables.name(table)
+        if len(keys) <= FEW:
+            if keys:
+                cursor.executemany(deletion(table, name, _MARK), keys)
+            return
+        gone = f"pg_temp.gone_{table.name}"
+        keyed = f"SELECT {quoted(table.key)} FROM {name}"  # noqa: S608 - names are declared in code
+        cursor.execute(
+            f"CREATE TEMP TABLE IF NOT EXISTS gone_{table.name} ON COMMIT DELETE ROWS AS {keyed} WITH NO DATA"
+        )
+        self._copy(cursor, table, gone, table.key, keys)
+        cursor.execute(deletions(table, name, gone))
 
-    def _copy(self, cursor: "psycopg.Cursor[Any]", table: ViewTable, name: str, values: list[tuple[Any, ...]]) -> None:
+    def _copy(
+        self,
+        cursor: "psycopg.Cursor[Any]",
+        table: ViewTable,
+        name: str,
+        columns: Sequence[str],
+        values: list[tuple[Any, ...]],
+    ) -> None:
         if values:
-            statement, text = copied(name, table.columns, values, table.documents)
+            documents = [each for each in table.documents if each in columns]
+            statement, text = copied(name, columns, values, documents)
             with cursor.copy(statement) as copy:
                 copy.write(text)
 

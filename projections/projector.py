@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from projections.events import Log
-from projections.folding import PoisonError, case_keys
+from projections.folding import PoisonError, case_keys, undisturbed
 from projections.live import Live
 from projections.parking import (
     Parked,
@@ -277,7 +277,7 @@ class Projector:
             return 1
 
     def _fold(self, limit: int) -> int:
-        with self._live.writing() as db:
+        with undisturbed(), self._live.writing() as db:
             batch = self._next(db, limit)
             if batch.raws or batch.aside:
                 self._live.put(db, batch.raws)

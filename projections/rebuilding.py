@@ -19,7 +19,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from projections.bulk import load_all, refuse_without_years
+from projections.bulk import at_once, load_all, refuse_without_years
 from projections.checking import MOST_DIFFERENCES, Difference, check
 from projections.events import Log
 from projections.live import Live
@@ -78,6 +78,7 @@ class Rebuild:
         self._processes = processes
         self._tables = TableSet(self._views, SHADOW)
         self._position = 0
+        self._at_once = 1
         self._left_out: frozenset[int] = frozenset()
         self._events = self._late = self._rows = 0
         self._seconds: dict[str, float] = {}
@@ -98,12 +99,12 @@ class Rebuild:
         with self._store.backend.rebuilding(), self._shadows():
             with self._timed("bulk"):
                 self._bulk()
-            with self._timed("counters"), self._store.backend.loading() as db:
-                self._store.backend.add_up(db, self._tables)
+            with self._timed("counters"):
+                self._store.backend.add_up(self._tables, self._at_once)
             with self._timed("indexes"):
-                self._store.backend.index(self._tables, f"_{secrets.token_hex(3)}")
+                self._store.backend.index(self._tables, self._at_once, f"_{secrets.token_hex(3)}")
             with self._timed("vacuum"):
-                self._store.backend.vacuum(self._tables)
+                self._store.backend.vacuum(self._tables, self._at_once)
             with self._timed("late"):
                 self._catch_up()
             with self._timed("swap"):
@@ -120,6 +121,8 @@ class Rebuild:
             live = self._live_position(db)
             # Where nothing was ever folded, nobody knows of failures yet, and the bulk can go on to the log's end.
             self._position = live or self._source.position()
+            # The server gives way to nobody, as the processes that fold do.
+            self._at_once = at_once(beside=live > 0)
             self._left_out = positions_aside(db)
         try:
             yield

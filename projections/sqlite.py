@@ -163,20 +163,23 @@ class SqliteBackend:
             self._many(db, f"INSERT INTO {name} VALUES ({marks})", load.rows)  # noqa: S608 - as above
             tables.rows_written += len(load.rows)
 
-    def add_up(self, db: Connection, tables: TableSet) -> None:
-        """Add up the parts of the counters."""
-        for counter in tables.counters:
-            for statement in additions(counter, tables):
-                db.exec_driver_sql(statement)
+    def add_up(self, tables: TableSet, at_once: int) -> None:
+        """Add up the parts of the counters, one after the other: only one may write."""
+        del at_once
+        with self.loading() as db:
+            for counter in tables.counters:
+                for statement in additions(counter, tables):
+                    db.exec_driver_sql(statement)
 
-    def index(self, tables: TableSet, tag: str) -> None:
+    def index(self, tables: TableSet, at_once: int, tag: str) -> None:
         """Give loaded tables their keys and indexes, a table at a time, so that others may write between."""
+        del at_once
         for declared in tables.tables:
             with self.writing() as db:
                 for index in tables.indexes(declared, tag):
                     db.execute(CreateIndex(index))
 
-    def vacuum(self, tables: TableSet) -> None:
+    def vacuum(self, tables: TableSet, at_once: int) -> None:
         """Nothing: a table in a file is as quick to read from the first moment on."""
 
     def options(self, *, parts: bool) -> dict[str, Any]:

@@ -100,14 +100,14 @@ class Backend(Protocol):
     def load(self, db: Connection, tables: TableSet, rows: Iterable[Load]) -> None:
         """Add rows to tables that have no key yet."""
 
-    def add_up(self, db: Connection, tables: TableSet) -> None:
-        """Add up the parts of the counters."""
+    def add_up(self, tables: TableSet, at_once: int) -> None:
+        """Add up the parts of the counters, so many counters at once where that is possible."""
 
-    def index(self, tables: TableSet, tag: str) -> None:
-        """Give loaded tables their keys and indexes."""
+    def index(self, tables: TableSet, at_once: int, tag: str) -> None:
+        """Give loaded tables their keys and indexes, so many at once where that is possible."""
 
-    def vacuum(self, tables: TableSet) -> None:
-        """Make loaded tables as quick to read as those that are long in use."""
+    def vacuum(self, tables: TableSet, at_once: int) -> None:
+        """Make loaded tables as quick to read as those that are long in use, so many at once."""
 
     def options(self, *, parts: bool) -> dict[str, Any]:
         """How a table that is loaded is made."""

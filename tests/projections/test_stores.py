@@ -21,10 +21,13 @@ from bench.histories import MemoryLog, interleaved
 from domain.kernel import Fact
 from projections import bulk
 from projections.board import BOARD
+from projections.due import DUE
 from projections.folding import PoisonError
-from projections.physical import REPLACED, SHADOW
+from projections.history import ACTORS
+from projections.physical import REPLACED, SHADOW, TableSet
 from projections.projector import Projector
 from projections.rebuilding import Rebuild, check, rebuild
+from projections.rows import Changes
 from projections.storage import ViewStore
 from projections.tables import METADATA
 from store.postgres_schema import migrate
@@ -55,6 +58,36 @@ def test_small_batches_with_restarts_give_the_same_rows(opener: Opener, expected
     while projector.step(size):
         pass
     assert everything(projector.store) == (everything(folded(FACTS[:250]).store) if size == 1 else expected)
+
+
+def test_one_core_is_left_to_whoever_answers_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cores, alone, beside in ((None, 1, 1), (1, 1, 1), (2, 2, 1), (8, 8, 7)):
+        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        assert (bulk.at_once(beside=False), bulk.at_once(beside=True)) == (alone, beside)
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="the system knows no processes that run when others do not")
+def test_a_process_that_folds_runs_when_others_do_not() -> None:
+    asked = "import os; from projections.bulk import give_way; give_way(); print(os.sched_getscheduler(0))"
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert int(said.stdout) == os.SCHED_IDLE
+
+
+@pytest.mark.parametrize("many", [3, 300])
+def test_what_is_dropped_goes_and_a_counter_only_where_nothing_is_left(store: ViewStore, many: int) -> None:
+    store.prepare(VIEWS)
+    tables, numbers = TableSet(VIEWS), range(many)
+    due = [(f"{number:036}", "disposal", number, None) for number in numbers]
+    begun = Changes({}, {DUE: due}, {}, {}, {ACTORS: [("a", str(number), 1 + number % 2) for number in numbers]})
+    ended = Changes(
+        {}, {}, {DUE: [row[:2] for row in due[1:]]}, {}, {ACTORS: [("a", str(each), -1) for each in numbers]}
+    )
+    for changes in (begun, ended):
+        with store.writing() as db:
+            store.backend.write(db, tables, changes)
+    left = everything(store)
+    assert left[DUE.name] == due[:1]
+    assert left[ACTORS.name] == sorted(("a", str(number), 1) for number in numbers if number % 2)
 
 
 @pytest.mark.parametrize("processes", [1, 2])
