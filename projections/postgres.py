@@ -38,7 +38,8 @@ from projections.tables import Append, Entity, Row, ViewTable
 from store.connecting import conninfo
 
 FEW = 20
-"""Up to so many rows of a table are written one by one; more are copied into a table beside it and taken over."""
+"""Up to so many rows of a table are written or dropped one by one; more are copied into a table beside it first. Those
+that are only ever added are copied straight in."""
 
 LEASE_SECONDS = 3
 """After how long without a word the server ends the leader's session; it has something to say at least every second."""

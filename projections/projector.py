@@ -277,6 +277,7 @@ class Projector:
             return 1
 
     def _fold(self, limit: int) -> int:
+        # Reading a batch makes thousands of values at once: the collector would come for them, too.
         with undisturbed(), self._live.writing() as db:
             batch = self._next(db, limit)
             if batch.raws or batch.aside:

@@ -121,7 +121,7 @@ class Rebuild:
             live = self._live_position(db)
             # Where nothing was ever folded, nobody knows of failures yet, and the bulk can go on to the log's end.
             self._position = live or self._source.position()
-            # The server gives way to nobody, as the processes that fold do.
+            # The processes that fold give way to others, but the server does not when it makes indexes for them.
             self._at_once = at_once(beside=live > 0)
             self._left_out = positions_aside(db)
         try:
