@@ -35,4 +35,21 @@ def test_what_is_sent_is_what_arrives(database: str, kind: str, data: st.DataObj
         row = connection.execute(
             query, (array(kind, values), array(kind, values[:1]), array("integer", [7]))
         ).fetchone()
-    assert row == (values, values[:1], [7])
+    assert row is not None
+    said = tuple([_told(value) for value in part] for part in row)
+    assert said == ([_told(value) for value in values], [_told(value) for value in values[:1]], [7])
+
+
+@pytest.mark.parametrize("fold", [0, 1])
+def test_a_moment_of_the_hour_that_came_twice_arrives_as_the_one_it_is(database: str, fold: int) -> None:
+    moment = datetime(1991, 9, 15, 1, 0, tzinfo=ZoneInfo("Asia/Shanghai"), fold=fold)
+    with psycopg.connect(database) as connection:
+        connection.adapters.register_dumper(Array, ArrayDumper)
+        row = connection.execute(b"SELECT %b::timestamptz[]", (array("timestamptz", [moment]),)).fetchone()
+    assert row is not None
+    assert _told(row[0][0]) == datetime(1991, 9, 14, 16 + fold, 0, tzinfo=UTC)
+
+
+def _told(value: Any) -> Any:
+    """The value; a moment in UTC, because Python holds no two zones equal in an hour that comes twice."""
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
