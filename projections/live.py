@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from projections.events import case_of, dashed
 from projections.folding import FIRST, Folder, undisturbed
-from projections.physical import TableSet
+from projections.physical import TableSet, Write, writes
 from projections.storage import ViewStore
 from projections.view import empty_rows
 from store.recorder import RawEvent
@@ -27,21 +27,29 @@ class Live:
         self._tables = tables
         self._folder = Folder(tables.views)
         self._rows = empty_rows(tables.views)
+        self._latest = 0
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that folds. What is changed in memory is taken for stored only once it is."""
+        """A transaction that writes what is folded. Where it fails, what is in memory is forgotten."""
         try:
             with self._store.writing() as db:
                 yield db
         except BaseException:
-            self._rows.forget()
+            self.forget()
             raise
-        self._rows.settle()
-        self._rows.forget(self._rows.idle(CACHED_CASES))
+        # The last batch may be folded and not written yet, so all of it stays; each event is of one case.
+        self._rows.forget(self._rows.idle(max(CACHED_CASES, self._latest)))
 
     def put(self, db: Connection, raws: Sequence[RawEvent]) -> None:
-        """Fold events, in order, and write what they changed; once in a transaction. Raises PoisonError."""
+        """Fold events, in order, and write what they changed. Raises PoisonError or SettleError."""
+        self.write(db, self.fold(db, raws))
+
+    def fold(self, db: Connection, raws: Sequence[RawEvent]) -> list[Write]:
+        """Fold events, in order; answers what they changed. Raises PoisonError or SettleError.
+
+        In memory it counts as written from here on, so that the next events can be folded: write it, or `forget`.
+        """
         missing = self._rows.missing(_needed(raws))
         if missing:
             self._rows.admit(missing, self._store.backend.fetch(db, self._tables, missing))
@@ -49,11 +57,20 @@ class Live:
         self._rows.loader = lambda _, case: self._store.backend.fetch(db, self._tables, [case])
         with undisturbed():
             self._folder.fold(raws, self._rows)
-            self._store.backend.write(db, self._tables, self._rows.changes())
+            changed = writes(self._rows.changes())
+        self._rows.settle()
+        self._latest = len(raws)
+        return changed
+
+    def write(self, db: Connection, changed: Sequence[Write]) -> None:
+        """Write what was folded, after all that was folded before it."""
+        self._store.backend.write(db, self._tables, changed)
+        self._tables.rows_written += sum(each.written for each in changed)
 
     def forget(self) -> None:
-        """Forget what is in memory, because the tables may hold other rows now."""
+        """Forget what is in memory, because the tables hold other rows."""
         self._rows.forget()
+        self._latest = 0
 
 
 def _needed(raws: Iterable[RawEvent]) -> Iterator[str]:

@@ -109,14 +109,14 @@ def deletion(declared: ViewTable, name: str, mark: str) -> str:
     return f"DELETE FROM {name} WHERE {' AND '.join(conditions + _nothing_left(declared))}"  # noqa: S608 - names are declared in code
 
 
-def deletions(declared: ViewTable, name: str, gone: str) -> str:
-    """The same in PostgreSQL for all the keys that stand in the table `gone`, each looked up by itself.
+def deletions(declared: ViewTable, name: str, given: str) -> str:
+    """The same in PostgreSQL for all the keys that are `given` as rows, each looked up by itself.
 
     Nobody else writes these rows meanwhile, so they stay where they are found.
     """
-    conditions = " AND ".join([f'"{each}" = gone."{each}"' for each in declared.key] + _nothing_left(declared))
+    conditions = " AND ".join([f'"{each}" = given."{each}"' for each in declared.key] + _nothing_left(declared))
     found = f"SELECT ctid AS place FROM {name} WHERE {conditions} OFFSET 0"  # noqa: S608 - as above
-    places = f"SELECT place FROM {gone} AS gone CROSS JOIN LATERAL ({found}) AS found"  # noqa: S608 - as above
+    places = f"SELECT place FROM {given} CROSS JOIN LATERAL ({found}) AS found"  # noqa: S608 - as above
     return f"DELETE FROM {name} WHERE ctid = ANY (ARRAY({places}))"  # noqa: S608 - as above
 
 
@@ -153,6 +153,29 @@ class Load(NamedTuple):
     table: ViewTable
     suffix: str
     rows: list[tuple[Any, ...]]
+
+
+class Write(NamedTuple):
+    """Rows for one table, over what is there; or the keys of those that are to go."""
+
+    table: ViewTable
+    rows: list[tuple[Any, ...]]
+    gone: bool = False
+
+    @property
+    def written(self) -> int:
+        """How many rows that writes; that a counter's goes where nothing is left is part of adding to it."""
+        return 0 if self.gone and isinstance(self.table, Counter) else len(self.rows)
+
+
+def writes(changes: Changes) -> list[Write]:
+    """What writes the changes, in this order. The rows in memory may go on changing meanwhile."""
+    found = [Write(entity, [entity.written(row) for row in rows]) for entity, rows in changes.entities.items()]
+    found += [Write(keyed, keys, gone=True) for keyed, keys in changes.drops.items()]
+    found += [Write(table, rows) for table, rows in (*changes.puts.items(), *changes.appended.items())]
+    for counter, counted in changes.counted.items():
+        found += [Write(counter, counted), Write(counter, spent(counter, counted), gone=True)]
+    return [write for write in found if write.rows]
 
 
 def loads(changes: Changes) -> list[Load]:

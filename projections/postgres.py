@@ -8,9 +8,8 @@ silence the server ends that, or whoever stands by does.
 
 import select
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +21,10 @@ from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from projections import finishing
 from projections.copying import copied
 from projections.events import PREFIX
-from projections.physical import (
-    Load,
-    TableSet,
-    deletion,
-    deletions,
-    insertion,
-    on_conflict,
-    quoted,
-    spent,
-    upsert,
-)
-from projections.rows import Changes
-from projections.tables import Append, Entity, Row, ViewTable
+from projections.literals import literals, unnested
+from projections.physical import Load, TableSet, Write, deletions, insertion, on_conflict, quoted
+from projections.tables import Entity, Row
 from store.connecting import conninfo
-
-FEW = 20
-"""Up to so many rows of a table are written or dropped one by one; more are copied into a table beside it first. Those
-that are only ever added are copied straight in."""
 
 LEASE_SECONDS = 3
 """After how long without a word the server ends the leader's session; it has something to say at least every second."""
@@ -71,14 +56,15 @@ _WRITE = (
 _POOL_SECONDS = 5
 """How long a reader waits for one of the connections, before it is told to come back."""
 
-_MARK = "%s"
-
 
 class PostgresBackend:
     """How views are read and written in PostgreSQL."""
 
     shared = True
     """Whether other processes may write the views, too."""
+
+    apart = True
+    """Whether a server writes, so that this process may fold meanwhile."""
 
     path: Path | None = None
 
@@ -133,6 +119,10 @@ class PostgresBackend:
                     raise
                 self.step_down()
                 raise ConnectionError(gone) from problem
+
+    def looking_up(self) -> AbstractContextManager[Connection]:
+        """A connection for `fetch`, beside one that writes. It, too, looks rows up by key and nothing else."""
+        return self.loading()
 
     @contextmanager
     def loading(self) -> Iterator[Connection]:
@@ -231,27 +221,21 @@ class PostgresBackend:
                 for values in cursor:
                     yield entity, entity.read(values)
 
-    def write(self, db: Connection, tables: TableSet, changes: Changes) -> None:
-        """Write what changed, over what is there; once in a transaction."""
-        with _cursor(db) as cursor:
-            for entity, rows in changes.entities.items():
-                self._upsert(cursor, tables, entity, [entity.written(row) for row in rows])
-            for keyed, keys in changes.drops.items():
-                self._delete(cursor, tables, keyed, keys)
-                tables.rows_written += len(keys)
-            for table, values in chain(changes.puts.items(), changes.appended.items()):
-                self._upsert(cursor, tables, table, values)
-            for counter, counted in changes.counted.items():
-                # Two who add to the same rows in one order never wait for each other in a ring.
-                self._upsert(cursor, tables, counter, sorted(counted))
-                self._delete(cursor, tables, counter, spent(counter, counted))
+    def write(self, db: Connection, tables: TableSet, writes: Iterable[Write]) -> None:
+        """Write over what is there."""
+        # The server is at work from the first statement on, and is waited for once, at the end.
+        with _cursor(db) as cursor, cursor.connection.pipeline():
+            for write in writes:
+                cursor.execute(_over(write, tables.name(write.table)), literals(write.rows))
 
     def load(self, db: Connection, tables: TableSet, rows: Iterable[Load]) -> None:
         """Add rows to tables that have no key yet."""
         with _cursor(db) as cursor:
             for load in rows:
                 table = load.table
-                self._copy(cursor, table, tables.name(table) + load.suffix, table.columns, load.rows)
+                statement, text = copied(tables.name(table) + load.suffix, table.columns, load.rows, table.documents)
+                with cursor.copy(statement) as copy:
+                    copy.write(text)
                 tables.rows_written += len(load.rows)
 
     def add_up(self, tables: TableSet, at_once: int) -> None:
@@ -276,54 +260,14 @@ class PostgresBackend:
         self.engine.dispose()
         self._writers.dispose()
 
-    def _upsert(
-        self, cursor: "psycopg.Cursor[Any]", tables: TableSet, table: ViewTable, values: list[tuple[Any, ...]]
-    ) -> None:
-        tables.rows_written += len(values)
-        name = tables.name(table)
-        if len(values) <= FEW:
-            if values:
-                cursor.executemany(upsert(table, name, _MARK), values)
-            return
-        if isinstance(table, Append):
-            self._copy(cursor, table, name, table.columns, values)
-            return
-        staged = f"pg_temp.staged_{table.name}"
-        cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS staged_{table.name} (LIKE {name}) ON COMMIT DELETE ROWS")
-        self._copy(cursor, table, staged, table.columns, values)
-        columns = quoted(table.columns)
-        taken = f"SELECT {columns} FROM {staged}"  # noqa: S608 - names are declared in code
-        cursor.execute(f"{insertion(table, name)} {taken}{on_conflict(table, name)}")
 
-    def _delete(
-        self, cursor: "psycopg.Cursor[Any]", tables: TableSet, table: ViewTable, keys: list[tuple[Any, ...]]
-    ) -> None:
-        name = tables.name(table)
-        if len(keys) <= FEW:
-            if keys:
-                cursor.executemany(deletion(table, name, _MARK), keys)
-            return
-        gone = f"pg_temp.gone_{table.name}"
-        keyed = f"SELECT {quoted(table.key)} FROM {name}"  # noqa: S608 - names are declared in code
-        cursor.execute(
-            f"CREATE TEMP TABLE IF NOT EXISTS gone_{table.name} ON COMMIT DELETE ROWS AS {keyed} WITH NO DATA"
-        )
-        self._copy(cursor, table, gone, table.key, keys)
-        cursor.execute(deletions(table, name, gone))
-
-    def _copy(
-        self,
-        cursor: "psycopg.Cursor[Any]",
-        table: ViewTable,
-        name: str,
-        columns: Sequence[str],
-        values: list[tuple[Any, ...]],
-    ) -> None:
-        if values:
-            documents = [each for each in table.documents if each in columns]
-            statement, text = copied(name, columns, values, documents)
-            with cursor.copy(statement) as copy:
-                copy.write(text)
+def _over(write: Write, name: str) -> str:
+    """The statement that writes these rows, or drops those with these keys."""
+    table = write.table
+    if write.gone:
+        return deletions(table, name, unnested(table, table.key))
+    rows = f"SELECT {quoted(table.columns)} FROM {unnested(table, table.columns)}"  # noqa: S608 - names are declared in code
+    return f"{insertion(table, name)} {rows}{on_conflict(table, name)}"
 
 
 @contextmanager

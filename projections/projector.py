@@ -9,24 +9,20 @@ on.
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 
 import structlog
-from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
+from projections.batches import Batches
 from projections.events import Log
-from projections.folding import PoisonError, case_keys, undisturbed
-from projections.live import Live
+from projections.folding import PoisonError, case_keys
 from projections.parking import (
     Parked,
     answer,
     ask,
     parked_cases,
-    positions_of,
     put_aside,
-    take_back,
     waiting_cases,
 )
 from projections.physical import TableSet
@@ -71,15 +67,6 @@ _TROUBLE = (OperationalError, StoreError, ConnectionError)
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """What one transaction folds: the events to fold, those to put aside with their case, and the new position."""
-
-    raws: Sequence[RawEvent]
-    aside: Sequence[tuple[RawEvent, str]]
-    position: int
-
-
 class Projector:
     """Keeps views up to date with the log. Safe to ask from many threads; folding goes one batch at a time."""
 
@@ -107,12 +94,10 @@ class Projector:
         self._batch, self._poll_seconds = batch, poll_seconds
         self._again, self._errand = again, errand
         self._tables = TableSet(self.views)
-        self._live = Live(store, self._tables)
+        self._batches = Batches(source, store, self._tables)
         self._folding = threading.RLock()
         self._moved = threading.Condition()
         self._position = 0
-        self._generations: list[int] = []
-        self._asked: list[str] = []
         self._ready = False
         self._leads = False
         self._failures = 0
@@ -191,7 +176,7 @@ class Projector:
         said = f"{type(error).__name__}: {getattr(error, 'orig', None) or error}"
         log.error("folding failed", problem=said, times=self._failures, frames=traceback.format_tb(error.__traceback__))
         try:
-            self._live.forget()
+            self._batches.forget()
             self.store.backend.step_down()
         except Exception as problem:  # noqa: BLE001 - the connection is what is broken, and ends by itself
             log.warning("the lead cannot be given back", problem=type(problem).__name__)
@@ -233,7 +218,7 @@ class Projector:
             if not self._ready:
                 self._get_ready()
             moved = self._narrowed(limit or self._batch)
-            for case in self._asked:
+            for case in self._batches.asked:
                 self._retry(case)
             return moved
 
@@ -273,46 +258,17 @@ class Projector:
             # The database refuses a value that some event holds, or a row cannot be made ready with it.
             if limit > 1:
                 return self._narrowed(limit // 2)
-            self._park(self.source.raw(self._position, 1)[0], refused)
+            self._park(self.source.raw(self._batches.position, 1)[0], refused)
             return 1
 
     def _fold(self, limit: int) -> int:
-        # Reading a batch makes thousands of values at once: the collector would come for them, too.
-        with undisturbed(), self._live.writing() as db:
-            batch = self._next(db, limit)
-            if batch.raws or batch.aside:
-                self._live.put(db, batch.raws)
-                for raw, case in batch.aside:
-                    put_aside(db, raw, case, None)
-                self.store.move(db, self.views, batch.position)
+        batch = self._batches.fold(limit)
         self._reached(batch.position)
-        return len(batch.raws) + len(batch.aside)
-
-    def _next(self, db: Connection, limit: int) -> _Batch:
-        """The next events, those of parked cases apart."""
-        self.store.backend.lock_positions(db)
-        places = self.store.positions(db)
-        generations = [place.generation for place in places]
-        position = min((place.position for place in places), default=0)
-        if generations != self._generations or position != self._position:
-            # Tables were swapped, or another projector was at work: what is kept in memory may be old.
-            self._live.forget()
-            self._generations = generations
-        waiting = waiting_cases(db)
-        self._asked = [case for case, asked in waiting.items() if asked]
-        raws = self.source.raw(position, limit)
-        if not raws:
-            return _Batch((), (), position)
-        if not waiting:
-            return _Batch(raws, (), raws[-1][0])
-        keys = [next((key for key in case_keys(raw) if key in waiting), None) for raw in raws]
-        fresh = [raw for raw, key in zip(raws, keys, strict=True) if key is None]
-        aside = [(raw, key) for raw, key in zip(raws, keys, strict=True) if key is not None]
-        return _Batch(fresh, aside, raws[-1][0])
+        return batch.events
 
     def _around(self, poison: PoisonError) -> int:
         """Fold what lies before the event that failed, try it once more alone, and park its case."""
-        raws = self.source.raw(self._position, BATCH)
+        raws = self.source.raw(self._batches.position, BATCH)
         before = sum(raw[0] < poison.position for raw in raws)
         moved = self._fold(before) if before else 0
         try:
@@ -333,13 +289,8 @@ class Projector:
             self._alarm(Parked(case, raw[0], raw[3], str(problem), 1))
 
     def _retry(self, case: str) -> bool:
-        self._live.forget()
         try:
-            with self._live.writing() as db:
-                self.store.backend.lock_positions(db)
-                raws = [raw for position in positions_of(db, case) for raw in self.source.raw(position - 1, 1)]
-                self._live.put(db, raws)
-                take_back(db, case)
+            self._batches.fold_again(case)
         except (PoisonError, SettleError) as problem:
             log.warning("case stays parked", case=case, error=str(problem))
             with self.store.writing() as db:

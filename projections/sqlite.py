@@ -12,9 +12,8 @@ from sqlalchemy.pool import QueuePool, StaticPool
 from sqlalchemy.schema import CreateIndex
 
 from projections.events import PREFIX
-from projections.physical import Load, TableSet, additions, deletion, quoted, spent, upsert
-from projections.rows import Changes
-from projections.tables import Entity, Row, ViewTable
+from projections.physical import Load, TableSet, Write, additions, deletion, quoted, upsert
+from projections.tables import Entity, Row
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "cache_size=-65536")
 _MARK = "?"
@@ -40,6 +39,9 @@ class SqliteBackend:
     shared = False
     """Whether other processes may write the views, too."""
 
+    apart = False
+    """Whether a server writes, so that this process may fold meanwhile."""
+
     def __init__(self, path: Path | None) -> None:
         self.path = path
         if path is None:
@@ -58,6 +60,10 @@ class SqliteBackend:
 
     def glancing(self) -> AbstractContextManager[Connection]:
         """The same: nothing is saved by less."""
+        return self.reading()
+
+    def looking_up(self) -> AbstractContextManager[Connection]:
+        """The same."""
         return self.reading()
 
     @contextmanager
@@ -142,25 +148,18 @@ class SqliteBackend:
             for values in db.exec_driver_sql(query, (lows,)):
                 yield entity, entity.read(tuple(values))
 
-    def write(self, db: Connection, tables: TableSet, changes: Changes) -> None:
-        """Write what changed, over what is there."""
-        for entity, rows in changes.entities.items():
-            self._upsert(db, tables, entity, [entity.written(row) for row in rows])
-        for keyed, keys in changes.drops.items():
-            self._many(db, deletion(keyed, tables.name(keyed), _MARK), keys)
-            tables.rows_written += len(keys)
-        for table, values in (*changes.puts.items(), *changes.appended.items()):
-            self._upsert(db, tables, table, values)
-        for counter, counted in changes.counted.items():
-            self._upsert(db, tables, counter, counted)
-            self._many(db, deletion(counter, tables.name(counter), _MARK), spent(counter, counted))
+    def write(self, db: Connection, tables: TableSet, writes: Iterable[Write]) -> None:
+        """Write over what is there."""
+        for write in writes:
+            statement = deletion if write.gone else upsert
+            db.exec_driver_sql(statement(write.table, tables.name(write.table), _MARK), write.rows)
 
     def load(self, db: Connection, tables: TableSet, rows: Iterable[Load]) -> None:
         """Add rows to tables that have no key yet."""
         for load in rows:
             marks = ", ".join([_MARK] * len(load.table.columns))
             name = tables.name(load.table) + load.suffix
-            self._many(db, f"INSERT INTO {name} VALUES ({marks})", load.rows)  # noqa: S608 - as above
+            db.exec_driver_sql(f"INSERT INTO {name} VALUES ({marks})", load.rows)  # noqa: S608 - as above
             tables.rows_written += len(load.rows)
 
     def add_up(self, tables: TableSet, at_once: int) -> None:
@@ -190,11 +189,3 @@ class SqliteBackend:
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
-
-    def _upsert(self, db: Connection, tables: TableSet, table: ViewTable, values: list[tuple[Any, ...]]) -> None:
-        self._many(db, upsert(table, tables.name(table), _MARK), values)
-        tables.rows_written += len(values)
-
-    def _many(self, db: Connection, statement: str, values: list[tuple[Any, ...]]) -> None:
-        if values:
-            db.exec_driver_sql(statement, values)

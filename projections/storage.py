@@ -13,8 +13,7 @@ from typing import Any, NamedTuple, Protocol, Self
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Engine, MetaData, String, Table, Text, inspect, select
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from projections.physical import PARTS, REPLACED, SCRATCH, SHADOW, Load, TableSet
-from projections.rows import Changes
+from projections.physical import PARTS, REPLACED, SCRATCH, SHADOW, Load, TableSet, Write
 from projections.sqlite import SqliteBackend
 from projections.tables import Entity, Row
 from projections.view import View
@@ -58,6 +57,7 @@ class Backend(Protocol):
     """What a database does for views."""
 
     shared: bool
+    apart: bool
     path: Path | None
     engine: Engine
 
@@ -66,6 +66,9 @@ class Backend(Protocol):
 
     def glancing(self) -> AbstractContextManager[Connection]:
         """A connection of which each statement sees one state by itself, which is less work than `reading`."""
+
+    def looking_up(self) -> AbstractContextManager[Connection]:
+        """A connection for `fetch`, beside one that writes."""
 
     def writing(self) -> AbstractContextManager[Connection]:
         """A connection that writes, all or nothing."""
@@ -94,8 +97,8 @@ class Backend(Protocol):
     def fetch(self, db: Connection, tables: TableSet, cases: Iterable[str]) -> Iterator[tuple[Entity, Row]]:
         """Every entity row of these cases."""
 
-    def write(self, db: Connection, tables: TableSet, changes: Changes) -> None:
-        """Write what changed, over what is there; once in a transaction."""
+    def write(self, db: Connection, tables: TableSet, writes: Iterable[Write]) -> None:
+        """Write over what is there."""
 
     def load(self, db: Connection, tables: TableSet, rows: Iterable[Load]) -> None:
         """Add rows to tables that have no key yet."""

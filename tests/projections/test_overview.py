@@ -52,8 +52,10 @@ def moments(rows: Iterable[Row], due: str, warn: str) -> list[int]:
 def test_lights_are_those_of_the_rows_however_they_were_folded(opener: Opener, size: int) -> None:
     log = MemoryLog(FACTS)
     # A fresh projector knows no row but those that are stored.
-    while Projector(log, opener(), VIEWS).step(size):
-        pass
+    moved = True
+    while moved:
+        with closing(opener()) as store:
+            moved = Projector(log, store, VIEWS).step(size) > 0
     projector = Projector(log, opener(), VIEWS)
     matters, responses = rows_of(projector, BOARD), rows_of(projector, INBOX)
     some = moments(matters, "due_at", "warn_at") + moments(responses, "next_due", "next_warn")

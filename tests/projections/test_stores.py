@@ -24,7 +24,7 @@ from projections.board import BOARD
 from projections.due import DUE
 from projections.folding import PoisonError
 from projections.history import ACTORS
-from projections.physical import REPLACED, SHADOW, TableSet
+from projections.physical import REPLACED, SHADOW, TableSet, writes
 from projections.projector import Projector
 from projections.rebuilding import Rebuild, check, rebuild
 from projections.rows import Changes
@@ -84,7 +84,7 @@ def test_what_is_dropped_goes_and_a_counter_only_where_nothing_is_left(store: Vi
     )
     for changes in (begun, ended):
         with store.writing() as db:
-            store.backend.write(db, tables, changes)
+            store.backend.write(db, tables, writes(changes))
     left = everything(store)
     assert left[DUE.name] == due[:1]
     assert left[ACTORS.name] == sorted(("a", str(number), 1) for number in numbers if number % 2)
