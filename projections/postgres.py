@@ -10,6 +10,7 @@ import select
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from projections.copying import copied
 from projections.events import PREFIX
 from projections.literals import literals, unnested
 from projections.physical import Load, TableSet, Write, deletions, insertion, on_conflict, quoted
-from projections.tables import Entity, Row
+from projections.tables import Entity, Row, ViewTable
 from store.connecting import conninfo
 
 LEASE_SECONDS = 3
@@ -226,7 +227,7 @@ class PostgresBackend:
         # The server is at work from the first statement on, and is waited for once, at the end.
         with _cursor(db) as cursor, cursor.connection.pipeline():
             for write in writes:
-                cursor.execute(_over(write, tables.name(write.table)), literals(write.rows))
+                cursor.execute(_over(write.table, tables.name(write.table), gone=write.gone), literals(write.rows))
 
     def load(self, db: Connection, tables: TableSet, rows: Iterable[Load]) -> None:
         """Add rows to tables that have no key yet."""
@@ -261,10 +262,10 @@ class PostgresBackend:
         self._writers.dispose()
 
 
-def _over(write: Write, name: str) -> str:
-    """The statement that writes these rows, or drops those with these keys."""
-    table = write.table
-    if write.gone:
+@cache
+def _over(table: ViewTable, name: str, *, gone: bool) -> str:
+    """The statement that writes rows over what is there, or drops those with these keys."""
+    if gone:
         return deletions(table, name, unnested(table, table.key))
     rows = f"SELECT {quoted(table.columns)} FROM {unnested(table, table.columns)}"  # noqa: S608 - names are declared in code
     return f"{insertion(table, name)} {rows}{on_conflict(table, name)}"
