@@ -7,10 +7,14 @@ ceilings are measured in the same rounds: reading and decoding, and writing the 
 import cProfile
 import pstats
 from collections.abc import Mapping
+from typing import Any
 
 from bench.harness import Sample, interleaved, measure, row
 from bench.views import Place, Rows, place, read
+from projections.events import Log
 from projections.projector import Projector
+from store.log import EventLog
+from store.recorder import RawEvent
 
 OPTIONS: Mapping[str, int] = {"events": 200_000, "rounds": 3}
 """Events in the log, and rounds."""
@@ -64,19 +68,20 @@ class _Bench:
 
     def single(self) -> Sample:
         """Fold one event at a time, each in a transaction of its own."""
-        projector = self._projector()
+        projector = self._projector(_Dripping(self.where.log))
 
         def work() -> None:
             for _ in range(SINGLE_EVENTS):
-                projector.step(1)
+                projector.step()
 
         sample = measure(SINGLE_EVENTS, work)
         projector.store.close()
         return sample
 
     def profile(self) -> dict[str, float]:
-        """Where the time of a live fold goes, by the function's own time."""
+        """Where the time of a live fold goes, by the function's own time; one thread does all of it here."""
         projector = self._projector()
+        projector.store.backend.apart = False
         profiler = cProfile.Profile()
         profiler.enable()
         projector.catch_up(until=min(PROFILED_EVENTS, self.where.log.position()))
@@ -87,10 +92,23 @@ class _Bench:
         top = sorted(found.items(), key=lambda item: -item[1].tottime)[:TOP]
         return {name: round(each.tottime / folded * 1e6, 2) for name, each in top}
 
-    def _projector(self) -> Projector:
+    def _projector(self, log: Log | None = None) -> Projector:
         store = self.where.fresh()
         assert store.backend.try_to_lead()
-        return Projector(self.where.log, store, self.where.views)
+        return Projector(log or self.where.log, store, self.where.views)
+
+
+class _Dripping:
+    """A log of which one event more is there at each look, as when the house is idle."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+
+    def raw(self, after: int, limit: int) -> list[RawEvent]:
+        return self._log.raw(after, min(limit, 1))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
 
 
 def _whole(projector: Projector) -> None:

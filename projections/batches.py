@@ -38,7 +38,6 @@ class Batch:
     `changed` is what they changed, `aside` are those that wait behind others of their case.
     """
 
-    on: Ground
     limit: int
     events: int
     changed: Sequence[Write]
@@ -66,25 +65,38 @@ class Batches:
         """Fold and write the next events, `limit` at most. Raises PoisonError, SettleError, or what the store does."""
         ahead, self._ahead = self._ahead, None
         # Reading a batch makes thousands of values at once: the collector would come for them, too.
-        with undisturbed(), self._live.writing() as db:
-            on = self._look(db)
-            if ahead is not None and (ahead.on, ahead.limit) != (on, limit):
-                self._live.forget()
-                ahead = None
-            batch = ahead or self._next(db, on, limit)
-            ahead = self._write(db, batch) if batch.events else None
-        self._ahead = ahead
-        self._ground = on._replace(position=batch.position)
+        with undisturbed(), self._live.remembering(), ThreadPoolExecutor(1) as beside:
+            with self._store.writing() as db:
+                on = self._look(db)
+                if on != self._ground or (ahead is not None and ahead.limit != limit):
+                    # Tables were swapped, another projector was at work, or something else is asked for.
+                    self._live.forget()
+                    ahead = None
+                self._ground = on
+                batch = ahead or self._next(db, on, limit)
+                on = on._replace(position=batch.position)
+                behind = beside.submit(self._fold_ahead, on, limit) if self._more_follows(batch) else None
+                self._write(db, batch)
+            self._ground = on
+            self._ahead = behind.result() if behind else None
         return batch
 
     def fold_again(self, case: str) -> None:
-        """Fold a case that was put aside, from where it stopped. Raises PoisonError or SettleError."""
+        """Fold a case that was put aside, from where it stopped. Raises as `fold` does."""
         self.forget()
         with self._live.writing() as db:
             self._store.backend.lock_positions(db)
             positions = positions_of(db, case)
             self._live.put(db, [raw for position in positions for raw in self._source.raw(position - 1, 1)])
             take_back(db, case)
+
+    def put_aside(self, raw: RawEvent, case: str, problem: Exception) -> None:
+        """Put the next event aside with its case, because it cannot be folded."""
+        self.forget()
+        with self._store.writing() as db:
+            self._store.backend.lock_positions(db)
+            put_aside(db, raw, case, str(problem))
+            self._store.move(db, self._tables.views, raw[0])
 
     def forget(self) -> None:
         """Forget what is in memory, because the tables hold other rows, or soon will."""
@@ -98,12 +110,7 @@ class Batches:
         waiting = waiting_cases(db)
         self.asked = [case for case, asked in waiting.items() if asked]
         position = min((place.position for place in places), default=0)
-        on = Ground(position, tuple(place.generation for place in places), frozenset(waiting))
-        if on[:2] != self._ground[:2]:
-            # Tables were swapped, or another projector was at work: what is kept in memory may be old.
-            self._live.forget()
-        self._ground = on
-        return on
+        return Ground(position, tuple(place.generation for place in places), frozenset(waiting))
 
     def _next(self, db: Connection, on: Ground, limit: int) -> Batch:
         """Fold the next events, but for those of cases that are put aside. Raises PoisonError or SettleError."""
@@ -114,29 +121,29 @@ class Batches:
             fresh = [raw for raw, key in zip(raws, keys, strict=True) if key is None]
             aside = [(raw, key) for raw, key in zip(raws, keys, strict=True) if key is not None]
         position = raws[-1][0] if raws else on.position
-        return Batch(on, limit, len(raws), self._live.fold(db, fresh), aside, position)
+        return Batch(limit, len(raws), self._live.fold(db, fresh), aside, position)
 
-    def _write(self, db: Connection, batch: Batch) -> Batch | None:
-        """Write a batch. Where it is full, and a server writes, the next one is folded meanwhile, and answered."""
-        with ThreadPoolExecutor(1) as beside:
-            more = self._store.backend.apart and batch.events == batch.limit
-            ahead = beside.submit(self._fold_ahead, batch) if more else None
+    def _more_follows(self, batch: Batch) -> bool:
+        """Whether it pays to fold ahead: the batch is full, and a server writes it."""
+        return self._store.backend.apart and batch.events == batch.limit
+
+    def _write(self, db: Connection, batch: Batch) -> None:
+        if batch.events:
             self._live.write(db, batch.changed)
             for raw, case in batch.aside:
                 put_aside(db, raw, case, None)
             self._store.move(db, self._tables.views, batch.position)
-        return ahead.result() if ahead else None
 
-    def _fold_ahead(self, batch: Batch) -> Batch | None:
-        """The batch behind one that is being written; None where there is none, or it cannot be folded.
+    def _fold_ahead(self, on: Ground, limit: int) -> Batch | None:
+        """Fold the batch behind one that is being written; None where there is none, or it cannot be folded.
 
-        What is not in memory was not touched by the batch that is being written, so it is read as it was before.
+        What is not in memory was not touched by the batch that is being written: it reads the same before and after.
         """
         try:
             with self._store.backend.looking_up() as db:
-                ahead = self._next(db, batch.on._replace(position=batch.position), batch.limit)
+                batch = self._next(db, on, limit)
         except Exception as problem:  # noqa: BLE001 - whatever it is, it is met again when it is this batch's turn
-            log.info("a batch is not folded ahead", problem=type(problem).__name__)
+            log.info("a batch is not folded ahead", problem=str(getattr(problem, "orig", problem)))
             self._live.forget()
             return None
-        return ahead if ahead.events else None
+        return batch if batch.events else None

@@ -10,10 +10,11 @@ import orjson
 
 from projections.tables import ViewTable
 
-_ESCAPED = (b"\\\\", b'\\"')
-"""What JSON escapes as an array literal does."""
+_SHARED = (b"\\\\", b'\\"')
+"""What JSON and an array literal escape alike."""
 
-_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\0": "\N{REPLACEMENT CHARACTER}"})
+_BY_HAND = str.maketrans({"\\": r"\\", '"': r"\"", "\0": "\N{REPLACEMENT CHARACTER}"})
+"""How a text is escaped in which JSON escapes more than that. A NUL is what the database cannot keep."""
 
 _KINDS = {str: "text", int: "bigint", bool: "boolean", float: "double precision"}
 
@@ -32,19 +33,19 @@ def literals(rows: Sequence[tuple[Any, ...]]) -> list[str]:
 
 def _literal(values: tuple[Any, ...]) -> str:
     said = orjson.dumps(values)
-    if b"\\" in said and _escapes_more(said):
-        return "{" + ",".join(map(_told, values)) + "}"
+    if b"\\" in said and _only_json(said):
+        return "{" + ",".join(map(_by_hand, values)) + "}"
     return "{" + said[1:-1].decode() + "}"
 
 
-def _escapes_more(said: bytes) -> bool:
-    """Whether JSON escapes anything in a way that an array literal does not know, such as the end of a line."""
-    for known in _ESCAPED:
-        said = said.replace(known, b"")
+def _only_json(said: bytes) -> bool:
+    """Whether anything is escaped in a way that JSON alone knows, such as the end of a line."""
+    for shared in _SHARED:
+        said = said.replace(shared, b"")
     return b"\\" in said
 
 
-def _told(value: object) -> str:
+def _by_hand(value: object) -> str:
     if isinstance(value, str):
-        return f'"{value.translate(_ESCAPES)}"'
+        return f'"{value.translate(_BY_HAND)}"'
     return orjson.dumps(value).decode()

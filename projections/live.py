@@ -27,19 +27,22 @@ class Live:
         self._tables = tables
         self._folder = Folder(tables.views)
         self._rows = empty_rows(tables.views)
-        self._latest = 0
+
+    @contextmanager
+    def remembering(self) -> Iterator[None]:
+        """Around whatever folds and writes: where it fails, what is in memory is forgotten."""
+        try:
+            yield
+        except BaseException:
+            self._rows.forget()
+            raise
+        self._rows.forget(self._rows.idle(CACHED_CASES))
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that writes what is folded. Where it fails, what is in memory is forgotten."""
-        try:
-            with self._store.writing() as db:
-                yield db
-        except BaseException:
-            self.forget()
-            raise
-        # The last batch may be folded and not written yet, so all of it stays; each event is of one case.
-        self._rows.forget(self._rows.idle(max(CACHED_CASES, self._latest)))
+        """A transaction that writes what is folded, remembering it."""
+        with self.remembering(), self._store.writing() as db:
+            yield db
 
     def put(self, db: Connection, raws: Sequence[RawEvent]) -> None:
         """Fold events, in order, and write what they changed. Raises PoisonError or SettleError."""
@@ -59,7 +62,6 @@ class Live:
             self._folder.fold(raws, self._rows)
             changed = writes(self._rows.changes())
         self._rows.settle()
-        self._latest = len(raws)
         return changed
 
     def write(self, db: Connection, changed: Sequence[Write]) -> None:
@@ -70,7 +72,6 @@ class Live:
     def forget(self) -> None:
         """Forget what is in memory, because the tables hold other rows."""
         self._rows.forget()
-        self._latest = 0
 
 
 def _needed(raws: Iterable[RawEvent]) -> Iterator[str]:

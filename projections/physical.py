@@ -1,10 +1,10 @@
 """The tables of some views as they lie in a database: the live ones, or others beside them under a suffix.
 
-The statements are the same for both databases but for the mark that stands for a value. A key is a unique index rather
-than a constraint, so that a table can be filled first and get its key last, on both.
+Both databases write over what is there in the same words; SQLite a row at a time, PostgreSQL all rows that it is given.
+A key is a unique index rather than a constraint, so that a table can be filled first and get its key last, on both.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -73,6 +73,11 @@ def quoted(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
+def marks(columns: Sequence[str]) -> str:
+    """What stands in SQLite for the values of a row with these columns."""
+    return ", ".join("?" * len(columns))
+
+
 def insertion(declared: ViewTable, name: str) -> str:
     """The beginning of a statement that adds rows to the table of that name."""
     return f"INSERT INTO {name} ({quoted(declared.columns)})"
@@ -96,16 +101,14 @@ def on_conflict(declared: ViewTable, name: str) -> str:
     return f" ON CONFLICT ({quoted(declared.key)}) DO UPDATE SET {', '.join(sets)}"
 
 
-def upsert(declared: ViewTable, name: str, mark: str) -> str:
-    """Insert a row, or change the one that stands under its key."""
-    return (
-        f"{insertion(declared, name)} VALUES ({', '.join([mark] * len(declared.columns))}){on_conflict(declared, name)}"
-    )
+def upsert(declared: ViewTable, name: str) -> str:
+    """Insert a row, or change the one that stands under its key; in SQLite."""
+    return f"{insertion(declared, name)} VALUES ({marks(declared.columns)}){on_conflict(declared, name)}"
 
 
-def deletion(declared: ViewTable, name: str, mark: str) -> str:
-    """Delete the row under a key; of a counter, only where nothing is left of its amounts."""
-    conditions = [f'"{each}" = {mark}' for each in declared.key]
+def deletion(declared: ViewTable, name: str) -> str:
+    """Delete the row under a key; of a counter, only where nothing is left of its amounts; in SQLite."""
+    conditions = [f'"{each}" = ?' for each in declared.key]
     return f"DELETE FROM {name} WHERE {' AND '.join(conditions + _nothing_left(declared))}"  # noqa: S608 - names are declared in code
 
 

@@ -39,8 +39,8 @@ _END_SILENT = f"""SELECT pg_terminate_backend(held.pid) FROM pg_locks AS held JO
       AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND said.state <> 'idle' AND said.wait_event_type = 'Client'
       AND said.state_change < clock_timestamp() - interval '{LEASE_SECONDS} s'"""  # noqa: S608 - our own numbers
-"""Ends a leader that stopped in the middle of a COPY or of a row of statements: no time limit of the server's counts
-while it waits there for its client. One that works for long does not wait for it."""
+"""Ends a leader that stopped in the middle of a row of statements: no time limit of the server's counts while it waits
+there for its client. One that works for long does not wait for it."""
 
 # A page reads little: compiling a plan, or starting processes for it, would take longer.
 _READ = "-c search_path=views -c jit=off -c max_parallel_workers_per_gather=0 -c timezone=UTC"
@@ -122,12 +122,12 @@ class PostgresBackend:
                 raise ConnectionError(gone) from problem
 
     def looking_up(self) -> AbstractContextManager[Connection]:
-        """A connection for `fetch`, beside one that writes. It, too, looks rows up by key and nothing else."""
+        """A connection for `fetch`, beside one that writes: such a one, because it looks up by key and nothing else."""
         return self.loading()
 
     @contextmanager
     def loading(self) -> Iterator[Connection]:
-        """A connection that fills tables which nobody else sees yet."""
+        """A connection of those that write, beside the leader's: it fills tables which nobody else sees yet."""
         with self._writers.connect() as db, db.begin():
             yield db
 

@@ -22,7 +22,6 @@ from projections.parking import (
     answer,
     ask,
     parked_cases,
-    put_aside,
     waiting_cases,
 )
 from projections.physical import TableSet
@@ -61,6 +60,9 @@ STOP_SECONDS = 0.1
 
 FAILED_MOST_SECONDS = 30.0
 """How long to wait at most after a failure that nobody foresaw; the first time a poll's length, then twice as long."""
+
+_REFUSED = (PoisonError, DataError, IntegrityError, SettleError)
+"""An event cannot be folded, the database refuses a value that it holds, or a row cannot be made ready with it."""
 
 _TROUBLE = (OperationalError, StoreError, ConnectionError)
 
@@ -176,7 +178,6 @@ class Projector:
         said = f"{type(error).__name__}: {getattr(error, 'orig', None) or error}"
         log.error("folding failed", problem=said, times=self._failures, frames=traceback.format_tb(error.__traceback__))
         try:
-            self._batches.forget()
             self.store.backend.step_down()
         except Exception as problem:  # noqa: BLE001 - the connection is what is broken, and ends by itself
             log.warning("the lead cannot be given back", problem=type(problem).__name__)
@@ -254,8 +255,7 @@ class Projector:
             return self._fold(limit)
         except PoisonError as poison:
             return self._around(poison)
-        except (DataError, IntegrityError, SettleError) as refused:
-            # The database refuses a value that some event holds, or a row cannot be made ready with it.
+        except _REFUSED as refused:
             if limit > 1:
                 return self._narrowed(limit // 2)
             self._park(self.source.raw(self._batches.position, 1)[0], refused)
@@ -267,22 +267,21 @@ class Projector:
         return batch.events
 
     def _around(self, poison: PoisonError) -> int:
-        """Fold what lies before the event that failed, try it once more alone, and park its case."""
+        """Fold what lies before the event that failed. Where nothing does, try it alone again, then park its case."""
         raws = self.source.raw(self._batches.position, BATCH)
         before = sum(raw[0] < poison.position for raw in raws)
-        moved = self._fold(before) if before else 0
+        if before:
+            # One of these may be to blame, too. The event that failed comes first then.
+            return self._narrowed(before)
         try:
-            return moved + self._fold(1)
-        except PoisonError as again:
-            self._park(raws[before], again)
-            return moved + 1
+            return self._fold(1)
+        except _REFUSED as again:
+            self._park(raws[0], again)
+            return 1
 
     def _park(self, raw: RawEvent, problem: Exception) -> None:
         case = case_keys(raw)[0]
-        with self.store.writing() as db:
-            self.store.backend.lock_positions(db)
-            put_aside(db, raw, case, str(problem))
-            self.store.move(db, self.views, raw[0])
+        self._batches.put_aside(raw, case, problem)
         self._reached(raw[0])
         log.error("case parked", case=case, position=raw[0], topic=raw[3], error=str(problem))
         if self._alarm is not None:
@@ -291,7 +290,7 @@ class Projector:
     def _retry(self, case: str) -> bool:
         try:
             self._batches.fold_again(case)
-        except (PoisonError, SettleError) as problem:
+        except _REFUSED as problem:
             log.warning("case stays parked", case=case, error=str(problem))
             with self.store.writing() as db:
                 answer(db, case)

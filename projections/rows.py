@@ -205,11 +205,14 @@ class Rows:
                 self._cases.pop(case, None)
 
     def idle(self, keep: int) -> list[str]:
-        """The cases beyond `keep`, least recently touched first; never a stream outside cases, such as a standing."""
+        """The cases beyond `keep`, least recently touched first; never a stream outside cases, such as a standing.
+
+        Nor what the last settled batch touched or came after it: that may be on its way to the store.
+        """
         surplus = len(self._cases) - keep
         found: list[str] = []
-        for case in self._cases:
-            if len(found) >= surplus:
+        for case, known in self._cases.items():
+            if len(found) >= surplus or known.period >= self._period - 1:
                 break
             if in_cases(case):
                 found.append(case)

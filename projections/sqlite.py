@@ -12,11 +12,10 @@ from sqlalchemy.pool import QueuePool, StaticPool
 from sqlalchemy.schema import CreateIndex
 
 from projections.events import PREFIX
-from projections.physical import Load, TableSet, Write, additions, deletion, quoted, upsert
+from projections.physical import Load, TableSet, Write, additions, deletion, marks, quoted, upsert
 from projections.tables import Entity, Row
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "cache_size=-65536")
-_MARK = "?"
 _LOADING_PAGES = 16_384
 """How long the write-ahead file grows while tables are filled: 64 MiB."""
 
@@ -63,7 +62,7 @@ class SqliteBackend:
         return self.reading()
 
     def looking_up(self) -> AbstractContextManager[Connection]:
-        """The same."""
+        """As `reading`: whoever reads here keeps nobody from writing."""
         return self.reading()
 
     @contextmanager
@@ -152,14 +151,13 @@ class SqliteBackend:
         """Write over what is there."""
         for write in writes:
             statement = deletion if write.gone else upsert
-            db.exec_driver_sql(statement(write.table, tables.name(write.table), _MARK), write.rows)
+            db.exec_driver_sql(statement(write.table, tables.name(write.table)), write.rows)
 
     def load(self, db: Connection, tables: TableSet, rows: Iterable[Load]) -> None:
         """Add rows to tables that have no key yet."""
         for load in rows:
-            marks = ", ".join([_MARK] * len(load.table.columns))
             name = tables.name(load.table) + load.suffix
-            db.exec_driver_sql(f"INSERT INTO {name} VALUES ({marks})", load.rows)  # noqa: S608 - as above
+            db.exec_driver_sql(f"INSERT INTO {name} VALUES ({marks(load.table.columns)})", load.rows)  # noqa: S608 - as above
             tables.rows_written += len(load.rows)
 
     def add_up(self, tables: TableSet, at_once: int) -> None:

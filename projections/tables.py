@@ -14,8 +14,6 @@ from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, text
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.sql.dml import Insert
 from sqlalchemy.types import TypeEngine
 
 Row = dict[str, Any]
@@ -104,14 +102,6 @@ class ViewTable:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name})"
 
-    def upsert(self, table: Table) -> Insert:
-        """Insert a row, or replace what stands under its key. `table` may be a shadow of the live one."""
-        insert = sqlite.insert(table)
-        rest = {name: insert.excluded[name] for name in self.columns if name not in self.key}
-        if not rest:
-            return insert.on_conflict_do_nothing()
-        return insert.on_conflict_do_update(index_elements=list(self.key), set_=rest)
-
 
 class Entity(ViewTable):
     """One changing row per key. Its documents are written and read as canonical JSON."""
@@ -154,10 +144,6 @@ class Keyed(ViewTable):
 class Append(ViewTable):
     """Rows that are added and never changed."""
 
-    def upsert(self, table: Table) -> Insert:
-        """Insert a row; that one stands under its key already would mean that an event was folded twice."""
-        return sqlite.insert(table)
-
 
 def picking(places: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
     """What picks the values at these places, one or more or none."""
@@ -186,14 +172,3 @@ class Counter(ViewTable):
     ) -> None:
         super().__init__(name, *columns, indexes=indexes)
         self.coarser = tuple((each, picking([self.key.index(name) for name in each.key])) for each in coarser)
-
-    @property
-    def nothing(self) -> str:
-        """The condition, behind another one, that a row says nothing."""
-        return "".join(f" AND {name} = 0" for name in self.columns[self.width :])
-
-    def upsert(self, table: Table) -> Insert:
-        """Insert the amounts, or add them to what stands under the key."""
-        insert = sqlite.insert(table)
-        added = {name: table.c[name] + insert.excluded[name] for name in self.columns if name not in self.key}
-        return insert.on_conflict_do_update(index_elements=list(self.key), set_=added)

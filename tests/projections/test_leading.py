@@ -219,7 +219,7 @@ def test_a_leader_that_hangs_loses_its_locks(url: str, hangs: str, monkeypatch: 
     other.close()
 
 
-def test_a_leader_that_stops_in_the_middle_of_a_copy_is_ended_by_whoever_stands_by(url: str) -> None:
+def test_a_leader_that_stops_in_the_middle_of_a_row_of_statements_is_ended_by_whoever_stands_by(url: str) -> None:
     stopped, other = ViewStore.connect(url), ViewStore.connect(url)
     stopped.prepare(VIEWS)
     assert stopped.backend.try_to_lead()
@@ -230,7 +230,10 @@ def test_a_leader_that_stops_in_the_middle_of_a_copy_is_ended_by_whoever_stands_
             stopped.move(db, VIEWS, 7)
             driver = db.connection.driver_connection
             assert driver is not None
-            with driver.cursor() as cursor, cursor.copy("COPY positions FROM STDIN"):
+            with driver.pipeline(), driver.cursor() as cursor:  # type: ignore[attr-defined]
+                cursor.execute("UPDATE positions SET position = 8")
+                driver.pgconn.send_flush_request()  # type: ignore[attr-defined]
+                driver.pgconn.flush()  # type: ignore[attr-defined]
                 _eventually(other.backend.try_to_lead, 10)
 
     with pytest.raises((ConnectionError, psycopg.OperationalError)):

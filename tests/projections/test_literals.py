@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, Text
 
 from projections.literals import literals, unnested
@@ -32,7 +32,6 @@ def _through(connection: "psycopg.Connection[Any]", rows: list[tuple[Any, ...]])
     return connection.execute(asked, literals(rows)).fetchall()  # type: ignore[arg-type]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS)
 def test_a_row_comes_back_as_it_was(connection: "psycopg.Connection[Any]", rows: list[tuple[Any, ...]]) -> None:
     assert _through(connection, rows) == rows

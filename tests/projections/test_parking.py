@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Integer
+from sqlalchemy import Column, Integer, String
 
 from bench.histories import MemoryLog, Story, raw
 from domain.kernel import Fact
@@ -19,12 +20,15 @@ from projections.projector import Parked, Projector
 from projections.rebuilding import check, rebuild
 from projections.rows import Rows
 from projections.storage import ViewStore
-from projections.tables import Append, Row
+from projections.tables import Append, Keyed, Row
 from projections.view import View
+from store.postgres_schema import migrate
+from tests.conftest import START
 from tests.projections.conftest import Opener
 from tests.projections.kit import VIEWS, everything, folded, rows_of
 
 BAD, GOOD = Story(1), Story(2)
+SHORT = Keyed("short_1", Column("id", String(36), primary_key=True), Column("room", String(3)))
 TRAPPED = Append("trap_1", Column("position", Integer, primary_key=True, autoincrement=False))
 
 
@@ -91,6 +95,56 @@ def test_a_case_whose_row_cannot_be_made_ready_is_parked_and_the_others_go_on(st
     assert "cannot be reckoned" in (parked.error or "")
     assert set(_boards(projector)) == {str(GOOD.case)}
     assert projector.retry_parked() == 0
+
+
+@pytest.fixture
+def strict(database: str) -> Iterator[ViewStore]:
+    """Views on PostgreSQL: SQLite takes texts of any length."""
+    migrate(database, START)
+    with closing(ViewStore.connect(database)) as store:
+        yield store
+
+
+@pytest.fixture
+def refused(trap: Trap) -> View:
+    """A view of a table in which the database has no room for what is put for one case until it is repaired."""
+
+    def put(event: Event, rows: Rows) -> None:
+        too_much = trap.broken and event.case == str(BAD.case)
+        rows.put(SHORT, event.case, "much" if too_much else "fit")
+
+    return View("short_1", "What has no room?", (SHORT,), {"case.filed.v1": put}, frozenset())
+
+
+@pytest.mark.parametrize("batch", [1, 3, 4, 5000])
+def test_a_case_that_the_database_refuses_is_parked_and_the_others_go_on(
+    trap: Trap, refused: View, strict: ViewStore, batch: int
+) -> None:
+    # Other tables are written before and after the one that refuses.
+    projector = Projector(MemoryLog(list(_told())), strict, (*VIEWS[:2], refused, *VIEWS[2:]), batch=batch)
+    projector.catch_up()
+    [parked] = projector.parked()
+    assert (parked.case_id, parked.position, parked.waiting) == (str(BAD.case), 3, len(_case(1)) - 1)
+    assert "too long" in parked.error
+    assert _boards(projector)[str(GOOD.case)]["state"] == "whistled"
+    assert projector.retry_parked() == 0
+    trap.broken = False
+    assert projector.retry_parked() == 1
+    assert everything(projector.store) == everything(folded(_told()).store)
+
+
+def test_of_two_cases_in_a_batch_one_is_refused_and_one_fails_and_both_are_parked(
+    refused: View, strict: ViewStore
+) -> None:
+    def fail(event: Event, _: Rows) -> None:
+        if event.case == str(GOOD.case):
+            msg = "cannot be folded"
+            raise ValueError(msg)
+
+    failing = View("failing_1", "What fails?", (), {"case.filed.v1": fail}, frozenset())
+    projector = Projector(MemoryLog(list(_told())), strict, (*VIEWS, refused, failing))
+    projector.catch_up()
+    assert [each.case_id for each in projector.parked()] == [str(BAD.case), str(GOOD.case)]
 
 
 def test_later_events_of_a_parked_case_wait_behind_the_one_that_failed(

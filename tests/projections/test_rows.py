@@ -84,9 +84,22 @@ def test_the_cases_that_were_touched_least_recently_go_first_and_streams_outside
     rows.enter(STANDING)
     begun(rows, *CASES[:3])
     rows.enter(CASES[0])
+    rows.settle()
+    rows.settle()
     assert rows.idle(2) == [CASES[1], CASES[2]]
     assert rows.idle(0) == [CASES[1], CASES[2], CASES[0]]
     assert [in_cases(CASES[0]), in_cases(STANDING)] == [True, False]
+
+
+def test_what_the_last_batch_touched_stays_however_little_is_to_be_kept(rows: Rows) -> None:
+    rows.enter(STANDING)
+    begun(rows, CASES[0])
+    rows.settle()
+    begun(rows, CASES[1])
+    rows.settle()
+    assert rows.idle(0) == [CASES[0]]
+    rows.enter(CASES[0])
+    assert rows.idle(0) == []
 
 
 def test_a_released_case_is_told_whole_and_forgotten(rows: Rows) -> None:
