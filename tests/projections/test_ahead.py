@@ -315,7 +315,7 @@ class Folding(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-SHORT = settings(max_examples=20, stateful_step_count=20, deadline=None)
+SHORT = settings(max_examples=12, stateful_step_count=20, deadline=None)
 
 
 def test_rows_are_right_whatever_happens_around_a_batch() -> None:
@@ -328,12 +328,12 @@ def test_rows_are_right_whatever_happens_around_a_batch_on_a_server(database: st
     class OnAServer(Folding):
         url = database
 
-    run_state_machine_as_test(OnAServer, settings=settings(SHORT, max_examples=8))
+    run_state_machine_as_test(OnAServer, settings=settings(SHORT, max_examples=5))
 
 
 @pytest.mark.slow
-def test_rows_are_right_whatever_happens_around_a_batch_two_thousand_times() -> None:
-    run_state_machine_as_test(Folding, settings=settings(SHORT, max_examples=2000, stateful_step_count=40))
+def test_rows_are_right_whatever_happens_around_a_batch_five_hundred_times() -> None:
+    run_state_machine_as_test(Folding, settings=settings(SHORT, max_examples=500, stateful_step_count=40))
 
 
 def _empty(store: ViewStore, views: Iterable[View]) -> None:
