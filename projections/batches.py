@@ -69,7 +69,8 @@ class Batches:
             with self._store.writing() as db:
                 on = self._look(db)
                 if on != self._ground or (ahead is not None and ahead.limit != limit):
-                    # Tables were swapped, another projector was at work, or something else is asked for.
+                    # Tables were swapped, a case was put aside or taken back, another projector was at work, or another
+                    # number of events is asked for: what is in memory may be old, or holds what nobody will write.
                     self._live.forget()
                     ahead = None
                 self._ground = on
@@ -83,7 +84,7 @@ class Batches:
 
     def fold_again(self, case: str) -> None:
         """Fold a case that was put aside, from where it stopped. Raises as `fold` does."""
-        self.forget()
+        self._forget()
         with self._live.writing() as db:
             self._store.backend.lock_positions(db)
             positions = positions_of(db, case)
@@ -92,13 +93,13 @@ class Batches:
 
     def put_aside(self, raw: RawEvent, case: str, problem: Exception) -> None:
         """Put the next event aside with its case, because it cannot be folded."""
-        self.forget()
+        self._forget()
         with self._store.writing() as db:
             self._store.backend.lock_positions(db)
             put_aside(db, raw, case, str(problem))
             self._store.move(db, self._tables.views, raw[0])
 
-    def forget(self) -> None:
+    def _forget(self) -> None:
         """Forget what is in memory, because the tables hold other rows, or soon will."""
         self._ahead = None
         self._live.forget()
